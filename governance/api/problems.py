@@ -1,0 +1,80 @@
+"""Every error as `application/problem+json` (RFC 9457): what was asked, what is true instead, what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.decorators import api_view, authentication_classes, permission_classes
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import exception_handler, set_rollback
+
+from governance.errors import WorkbenchError
+
+
+def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's `EXCEPTION_HANDLER`. Unknown errors stay unknown, so that they are seen and mended."""
+    if isinstance(error, WorkbenchError):
+        set_rollback()
+        return _problem(error.status, error.code, error.message, field=error.field, **error.details)
+    if isinstance(error, ValidationError):
+        error = exceptions.ValidationError(error.message_dict if hasattr(error, "error_dict") else error.messages)
+    response = exception_handler(error, context)
+    if response is None:
+        return None
+    problem = _from_rest_framework(error, response)
+    for header in ("WWW-Authenticate", "Retry-After", "Allow"):
+        if header in response:
+            problem[header] = response[header]
+    return problem
+
+
+def _from_rest_framework(error: Exception, response: Response) -> Response:
+    if isinstance(error, exceptions.ValidationError):
+        faults = list(_faults(error.detail))
+        detail = "; ".join(f"{fault['field']}: {fault['message']}" for fault in faults)
+        return _problem(400, "invalid_input", detail, errors=faults, field=faults[0]["field"] if faults else "")
+    if isinstance(error, Http404 | exceptions.NotFound):
+        return _problem(404, "not_found", "There is no such row, or you may not see it.")
+    if isinstance(error, PermissionDenied | exceptions.PermissionDenied):
+        return _problem(403, "not_permitted", "Your roles do not allow this.")
+    code = getattr(error, "default_code", "error")
+    return _problem(response.status_code, code, str(getattr(error, "detail", error)))
+
+
+def _faults(detail: Any, path: str = "") -> Any:
+    if isinstance(detail, dict):
+        for name, inner in detail.items():
+            yield from _faults(inner, f"{path}.{name}" if path else str(name))
+    elif isinstance(detail, list):
+        for place, inner in enumerate(detail):
+            nested = isinstance(inner, dict | list)
+            yield from _faults(inner, f"{path}[{place}]" if nested else path)
+    else:
+        yield {"field": path, "message": str(detail)}
+
+
+def _problem(status: int, code: str, detail: str, /, **more: Any) -> Response:
+    """The standard members win over a detail of the same name, such as the `status` of a row."""
+    body = {name: value for name, value in more.items() if value not in ("", None)}
+    body |= {"type": f"/docs/errors/#{code}", "title": code.replace("_", " "), "status": status,
+             "code": code, "detail": detail}
+    response = Response(body, status=status)
+    response.content_type = "application/problem+json"
+    return response
+
+
+@api_view(["GET", "POST", "PUT", "PATCH", "DELETE"])
+@authentication_classes([])
+@permission_classes([AllowAny])
+def unknown_address(request: Request) -> Response:
+    """What answers below /api/v1/ where nothing else does: a problem, and not the portal's page for people."""
+    return _problem(404, "not_found", f"The API has no address {request.path}; see /api/v1/docs/.")
+
+
+# No operation, so not in the schema.
+unknown_address.cls.schema = None  # type: ignore[attr-defined]

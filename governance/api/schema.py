@@ -1,0 +1,60 @@
+"""What the generated OpenAPI schema cannot infer: a line for each operation, and that each may refuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+WHOLE_ROWS = {
+    "list": "List {}",
+    "retrieve": "One of the {}",
+    "create": "Add to the {}",
+    "partial_update": "Change one of the {}",
+    "destroy": "Delete one of the {}",
+}
+
+PROBLEM = {
+    "type": "object",
+    "description": "An error (RFC 9457): what was asked, what is true instead and what to do.",
+    "properties": {
+        "type": {"type": "string", "description": "Where the code is explained."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "Stable; see docs/errors.md."},
+        "detail": {"type": "string", "description": "A sentence fit to show a user."},
+        "field": {"type": "string", "description": "The field at fault, where there is one."},
+    },
+    "required": ["type", "title", "status", "code", "detail"],
+}
+
+
+def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A drf-spectacular hook: the Problem component, and a `default` response that holds it."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for methods in result.get("paths", {}).values():
+        for method in METHODS & methods.keys():
+            methods[method]["responses"].setdefault(
+                "default", {"description": "Refused, with the reason.", "content": content}
+            )
+    return result
+
+
+def add_summaries(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A drf-spectacular hook: one line for each operation, from the first sentence of its description."""
+    for path, methods in result.get("paths", {}).items():
+        for method in METHODS & methods.keys():
+            operation = methods[method]
+            operation.setdefault("summary", _summary(path, operation))
+    return result
+
+
+def _summary(path: str, operation: dict[str, Any]) -> str:
+    noun, verb = operation["tags"][0], operation["operationId"]
+    if path.removesuffix("{id}/").endswith(f"/{noun}/"):
+        for suffix, words in WHOLE_ROWS.items():
+            if verb.endswith(f"_{suffix}"):
+                return words.format(noun.replace("-", " "))
+    first = " ".join(operation.get("description", "").partition("\n\n")[0].split())
+    return str(first.partition(". ")[0].rstrip("."))

@@ -1,0 +1,129 @@
+"""JSON of jobs, approvals, constraint changes and tag rules."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from governance.api.fields import ClassificationField, UsesField
+from governance.models import Approval, ApprovalRequest, Checkpoint, ConstraintChange, Job, RecordEntry, TagRule
+
+
+class JobSerializer(serializers.ModelSerializer):
+    """A job as its page shows it; `rate` in items per second and `eta_seconds` while it runs."""
+
+    requested_by = serializers.StringRelatedField(allow_null=True)
+    percent = serializers.IntegerField(read_only=True)
+    rate = serializers.FloatField(read_only=True, allow_null=True)
+    eta_seconds = serializers.IntegerField(read_only=True, allow_null=True)
+    is_finished = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = Job
+        fields = (
+            "id", "kind", "subject_kind", "subject_id", "subject_label", "state", "done", "total", "percent",
+            "rate", "eta_seconds", "is_finished", "attempt", "cancel_requested_at", "result", "error",
+            "requested_by", "created_at", "started_at", "finished_at",
+        )  # fmt: skip
+
+
+class ApprovalSerializer(serializers.ModelSerializer):
+    """One signature."""
+
+    approver = serializers.StringRelatedField()
+
+    class Meta:
+        model = Approval
+        fields = ("approver", "role", "verdict", "comment", "signed_at")
+
+
+class ApprovalRequestSerializer(serializers.ModelSerializer):
+    """One request with its signatures."""
+
+    requested_by = serializers.StringRelatedField()
+    approvals = ApprovalSerializer(many=True, read_only=True)
+    subject_kind = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ApprovalRequest
+        fields = (
+            "id", "gate", "subject_kind", "object_id", "subject_label", "state", "reason", "payload", "needed",
+            "fingerprint", "requested_by", "requested_at", "expires_at", "decided_at", "approvals",
+        )  # fmt: skip
+
+    def get_subject_kind(self, request: ApprovalRequest) -> str:
+        return f"{request.content_type.app_label}.{request.content_type.model}"
+
+
+class DecisionSerializer(serializers.Serializer):
+    """A signature: the comment goes on record."""
+
+    comment = serializers.CharField(max_length=4000)
+
+
+class ConstraintChangeSerializer(serializers.ModelSerializer):
+    """One change of one constraint."""
+
+    old_allowed = UsesField()
+    new_allowed = UsesField()
+    old_prohibited = UsesField()
+    new_prohibited = UsesField()
+    old_classification = ClassificationField()
+    new_classification = ClassificationField()
+
+    class Meta:
+        model = ConstraintChange
+        fields = (
+            "id", "kind", "object_id", "subject_label", "old_allowed", "new_allowed", "old_prohibited",
+            "new_prohibited", "old_classification", "new_classification", "old_until", "new_until", "direction",
+            "reason", "reached", "actor_name", "door", "request_id", "changed_at",
+        )  # fmt: skip
+
+
+class TagRuleSerializer(serializers.ModelSerializer):
+    """What one catalog tag permits."""
+
+    allowed_uses = UsesField()
+    data_classification = ClassificationField()
+
+    class Meta:
+        model = TagRule
+        fields = ("id", "tag", "allowed_uses", "data_classification", "reason")
+
+
+class RecordEntrySerializer(serializers.ModelSerializer):
+    """One change of one row. `old` and `new` hold the changed columns, or all of them when a row came or went;
+    they are null once erased."""
+
+    actor = serializers.SerializerMethodField()
+    reason = serializers.SerializerMethodField()
+    old = serializers.SerializerMethodField()
+    new = serializers.SerializerMethodField()
+
+    class Meta:
+        model = RecordEntry
+        fields = (
+            "id", "kind", "object_id", "version", "operation", "recorded_at", "actor_id", "actor", "door",
+            "request_id", "reason", "old", "new", "values_digest", "previous", "entry_hash",
+        )  # fmt: skip
+
+    def get_actor(self, entry: RecordEntry) -> str:
+        return str(entry.said.get("actor", ""))
+
+    def get_reason(self, entry: RecordEntry) -> str:
+        return str(entry.said.get("reason", ""))
+
+    def get_old(self, entry: RecordEntry) -> dict[str, Any] | None:
+        return entry.said.get("old")
+
+    def get_new(self, entry: RecordEntry) -> dict[str, Any] | None:
+        return entry.said.get("new")
+
+
+class CheckpointSerializer(serializers.ModelSerializer):
+    """One signed state of the record."""
+
+    class Meta:
+        model = Checkpoint
+        fields = ("number", "size", "root", "previous", "sealed_at", "key_id", "body", "signature")

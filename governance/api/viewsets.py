@@ -1,0 +1,123 @@
+"""The API of jobs, approvals and the record of constraints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from governance import desk, jobs, records
+from governance.api.fields import OptionalReasonSerializer
+from governance.api.serializers import (
+    ApprovalRequestSerializer,
+    CheckpointSerializer,
+    ConstraintChangeSerializer,
+    DecisionSerializer,
+    JobSerializer,
+    RecordEntrySerializer,
+    TagRuleSerializer,
+)
+from governance.api.views import ScopedViewSet
+from governance.models import ApprovalRequest, Checkpoint, ConstraintChange, Job, RecordEntry, TagRule
+
+
+class JobViewSet(ScopedViewSet):
+    """Long work: state, progress, result, error; cancel."""
+
+    queryset = Job.objects.select_related("requested_by")
+    serializer_class = JobSerializer
+    filterset_fields = ("kind", "state", "subject_id")
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: str | None = None) -> Response:
+        """Ask the job to stop."""
+        return self.shown(jobs.cancel(job=self.get_object(), by=request.user))
+
+
+class ApprovalRequestViewSet(ScopedViewSet):
+    """Steps that wait for a second person, and what became of them."""
+
+    queryset = ApprovalRequest.objects.select_related("requested_by", "content_type").prefetch_related(
+        "approvals__approver"
+    )
+    serializer_class = ApprovalRequestSerializer
+    filterset_fields = ("gate", "state", "object_id")
+    cursor_ordering = ("-requested_at", "-id")
+
+    def get_queryset(self) -> QuerySet[Any]:
+        if getattr(self, "swagger_fake_view", False):
+            return self.queryset.none()
+        visible = desk.requests_visible_to(self.request.user).values("pk")
+        return self.queryset.filter(pk__in=visible)
+
+    @extend_schema(request=DecisionSerializer)
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, pk: str | None = None) -> Response:
+        """Sign for it. The last signature needed makes the step."""
+        return self._decide(request, approve=True)
+
+    @extend_schema(request=DecisionSerializer)
+    @action(detail=True, methods=["post"])
+    def reject(self, request: Request, pk: str | None = None) -> Response:
+        """Sign against it; the request is closed."""
+        return self._decide(request, approve=False)
+
+    @extend_schema(request=OptionalReasonSerializer)
+    @action(detail=True, methods=["post"])
+    def withdraw(self, request: Request, pk: str | None = None) -> Response:
+        """Take back one's own request."""
+        reason = self.valid(OptionalReasonSerializer)["reason"]
+        return self.shown(desk.withdraw(request=self.get_object(), by=request.user, reason=reason))
+
+    def _decide(self, request: Request, *, approve: bool) -> Response:
+        comment = self.valid(DecisionSerializer)["comment"]
+        return self.shown(
+            desk.decide(request=self.get_object(), by=request.user, approve=approve, comment=comment)
+        )
+
+
+class ConstraintChangeViewSet(ScopedViewSet):
+    """Who allowed what, when and why."""
+
+    queryset = ConstraintChange.objects.all()
+    serializer_class = ConstraintChangeSerializer
+    filterset_fields = ("kind", "object_id", "direction", "door")
+    cursor_ordering = ("-changed_at", "-id")
+
+    def get_queryset(self) -> QuerySet[Any]:
+        if getattr(self, "swagger_fake_view", False):
+            return self.queryset.none()
+        return records.changes_visible_to(self.request.user)
+
+
+class TagRuleViewSet(ScopedViewSet):
+    """What catalog tags mean."""
+
+    queryset = TagRule.objects.all()
+    serializer_class = TagRuleSerializer
+    cursor_ordering = ("tag",)
+
+
+class RecordEntryViewSet(ScopedViewSet):
+    """Every change of every governed row, for those who audit."""
+
+    queryset = RecordEntry.objects.all()
+    serializer_class = RecordEntrySerializer
+    filterset_fields = ("kind", "object_id", "operation", "door", "actor_id", "request_id")
+    cursor_ordering = ("-id",)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return super().get_queryset().with_values()  # type: ignore[attr-defined,no-any-return]
+
+
+class CheckpointViewSet(ScopedViewSet):
+    """Signed states of the record."""
+
+    queryset = Checkpoint.objects.all()
+    serializer_class = CheckpointSerializer
+    cursor_ordering = ("-number",)

@@ -1,0 +1,28 @@
+"""Addresses of this app under /api/v1/."""
+
+from django.urls import path
+from rest_framework.routers import SimpleRouter
+
+from governance.api.login import LoginView, LogoutView
+from governance.api.viewsets import (
+    ApprovalRequestViewSet,
+    CheckpointViewSet,
+    ConstraintChangeViewSet,
+    JobViewSet,
+    RecordEntryViewSet,
+    TagRuleViewSet,
+)
+
+router = SimpleRouter()
+router.register("jobs", JobViewSet, basename="job")
+router.register("approvals", ApprovalRequestViewSet, basename="approvalrequest")
+router.register("constraint-changes", ConstraintChangeViewSet, basename="constraintchange")
+router.register("record", RecordEntryViewSet, basename="recordentry")
+router.register("checkpoints", CheckpointViewSet, basename="checkpoint")
+router.register("tag-rules", TagRuleViewSet, basename="tagrule")
+
+urlpatterns = [
+    path("login/", LoginView.as_view(), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    *router.urls,
+]

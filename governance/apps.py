@@ -1,0 +1,26 @@
+"""The ground floor's start-up: roles, gates and tag rules are synced after every migration."""
+
+from django.apps import AppConfig
+from django.core.checks import Tags, register
+from django.db.backends.signals import connection_created
+from django.db.models.signals import post_migrate, pre_migrate
+
+
+class GovernanceConfig(AppConfig):
+    name = "governance"
+
+    def ready(self) -> None:
+        from governance import desk, gates, history, roles, tags  # noqa: F401 - gates register themselves
+        from governance.portal import waiting
+        from governance.record import connections, triggers
+        from governance.record import jobs as record_jobs  # noqa: F401 - the job registers itself
+
+        history.connect()
+        waiting.register()
+        connection_created.connect(connections.connected, dispatch_uid="governance.record")
+        pre_migrate.connect(triggers.before_migrations, sender=self, dispatch_uid="governance.record")
+        post_migrate.connect(triggers.after_migrations, dispatch_uid="governance.record")
+        register(triggers.check_triggers, Tags.database)
+        post_migrate.connect(roles.sync_roles, dispatch_uid="governance.sync_roles")
+        post_migrate.connect(desk.sync_policies, sender=self, dispatch_uid="governance.sync_policies")
+        post_migrate.connect(tags.seed_rules, sender=self, dispatch_uid="governance.seed_tag_rules")

@@ -1,0 +1,214 @@
+"""What rows are made from: one shared Derivation per set of parents, recomputed when a parent changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.db import transaction
+from django.db.models import Case, F, Value, When
+from django.db.models.functions import Greatest
+
+from governance.models import ConstrainedModel, Derivation, DerivationParent, GovernedRow
+from governance.uses import Constraint, combine, uses_in
+
+Key = tuple[str, UUID]  # kind and id of a parent
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What some rows are made from; `scope` says in words and ids what was used."""
+
+    keys: frozenset[Key]
+    scope: dict[str, object]
+
+    @property
+    def fingerprint(self) -> str:
+        named = [[kind, str(pk)] for kind, pk in sorted(self.keys)]
+        text = json.dumps([*named, self.scope], sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def key_of(parent: ConstrainedModel) -> Key:
+    return parent._meta.label_lower, parent.pk
+
+
+def derivation_of(parents: Iterable[ConstrainedModel], *, scope: dict[str, object]) -> Derivation:
+    """The Derivation of rows made from `parents`."""
+    return derivations_of([Origin(frozenset(map(key_of, parents)), scope)])[0]
+
+
+@transaction.atomic
+def derivations_of(origins: Sequence[Origin]) -> list[Derivation]:
+    """The Derivation of each, in order; as many queries for hundreds as for one.
+
+    Parents are read under a lock, so that a change that commits meanwhile is either seen or comes after
+    and recomputes these rows.
+    """
+    wanted = {origin.fingerprint: origin for origin in origins}
+    parents = _load(sorted({key for origin in origins for key in origin.keys}), lock=True)
+    found = Derivation.objects.filter(fingerprint__in=wanted)
+    known = set(found.values_list("fingerprint", flat=True))
+    missing = [_fresh(print_, wanted[print_], parents) for print_ in sorted(set(wanted) - known)]
+    if missing:
+        Derivation.objects.bulk_create(missing, ignore_conflicts=True)
+    kept = {one.fingerprint: one for one in found.all()}
+    # Where another writer was faster the row is theirs, and so are its parents.
+    made = [one for one in missing if kept[one.fingerprint].pk == one.pk]
+    DerivationParent.objects.bulk_create(
+        DerivationParent(derivation=one, kind=kind, object_id=pk)
+        for one in made
+        for kind, pk in sorted(wanted[one.fingerprint].keys)
+    )
+    return [kept[origin.fingerprint] for origin in origins]
+
+
+def _fresh(fingerprint: str, origin: Origin, parents: dict[Key, ConstrainedModel]) -> Derivation:
+    permits = combine(parents[key].own_constraint for key in origin.keys)
+    return Derivation(
+        fingerprint=fingerprint,
+        scope=origin.scope,
+        uses=permits.uses,
+        classification=permits.classification,
+        until=permits.until,
+    )
+
+
+def keys_of(derivations: Iterable[Derivation]) -> dict[UUID, frozenset[Key]]:
+    """The parents of each, by its id, in one query."""
+    keys: dict[UUID, set[Key]] = {derivation.pk: set() for derivation in derivations}
+    rows = DerivationParent.objects.filter(derivation__in=keys).values_list("derivation", "kind", "object_id")
+    for derivation, kind, pk in rows:
+        keys[derivation].add((kind, pk))
+    return {pk: frozenset(found) for pk, found in keys.items()}
+
+
+def _load(keys: Iterable[Key], *, lock: bool = False) -> dict[Key, ConstrainedModel]:
+    """The parent rows behind `keys`, one query per kind. A parent that is gone permits nothing: KeyError."""
+    by_kind: dict[str, list[UUID]] = {}
+    for kind, pk in keys:
+        by_kind.setdefault(kind, []).append(pk)
+    rows: dict[Key, ConstrainedModel] = {}
+    for kind, pks in by_kind.items():
+        found = apps.get_model(kind)._default_manager.filter(pk__in=pks)
+        rows |= {(kind, row.pk): row for row in (found.select_for_update() if lock else found)}
+        if missing := set(pks) - {row_pk for row_kind, row_pk in rows if row_kind == kind}:
+            raise LookupError(f"derivation parents of kind {kind} are gone: {missing}")
+    return rows
+
+
+def parents_of(derivation: Derivation) -> list[ConstrainedModel]:
+    """The constrained rows that bind `derivation`."""
+    keys = [(kind, pk) for kind, pk in derivation.parents.values_list("kind", "object_id")]
+    return list(_load(keys).values())
+
+
+def recompute_below(parent: ConstrainedModel) -> dict[str, int]:
+    """Bring everything that inherits from `parent` up to date, in the caller's transaction.
+
+    Returns how many rows of each kind inherit the change.
+    """
+    reached: dict[str, int] = {}
+    derivations = Derivation.objects.filter(
+        parents__kind=parent._meta.label_lower, parents__object_id=parent.pk
+    ).order_by("pk")
+    changed = [derivation for derivation in derivations.select_for_update() if _recompute(derivation)]
+    for model in governed_models():
+        if changed and (count := model._default_manager.filter(derivation__in=changed).count()):
+            reached[str(model._meta.verbose_name_plural)] = count
+    for model in governed_models():
+        if count := _push_to_children(model, parent):
+            name = str(model._meta.verbose_name_plural)
+            reached[name] = reached.get(name, 0) + count
+    return reached
+
+
+def _recompute(derivation: Derivation) -> bool:
+    permits = combine(parent.own_constraint for parent in parents_of(derivation))
+    if permits == derivation.constraint:
+        return False
+    derivation.uses = permits.uses
+    derivation.classification = permits.classification
+    derivation.until = permits.until
+    derivation.save(update_fields=["uses", "classification", "until", "computed_at"])
+    return True
+
+
+def governed_models() -> list[type[GovernedRow]]:
+    """Every concrete model that inherits constraints."""
+    return [model for model in apps.get_models() if issubclass(model, GovernedRow)]
+
+
+def _push_to_children(model: type[GovernedRow], parent: ConstrainedModel) -> int:
+    """Set-based: the effective columns of the rows of `model` whose parent row is `parent`."""
+    if not model.row_parent or not isinstance(parent, GovernedRow):
+        return 0
+    if model._meta.get_field(model.row_parent).related_model is not type(parent):
+        return 0
+    own: Any = F("allowed_uses") - F("allowed_uses").bitand(F("prohibited_uses"))  # type: ignore[arg-type]
+    children = model._default_manager.filter(**{model.row_parent: parent})
+    return children.update(
+        effective_uses=own.bitand(parent.effective_uses),
+        effective_classification=Greatest(
+            F("data_classification"), Value(parent.effective_classification)
+        ),
+        effective_until=_earlier("permitted_until", parent.effective_until),
+    )
+
+
+def _earlier(field: str, end: datetime | None) -> Any:
+    """The earlier of a column and a moment, where either may be missing."""
+    if end is None:
+        return F(field)
+    return Case(When(**{f"{field}__lt": end}, then=F(field)), default=Value(end))
+
+
+def set_effective(row: GovernedRow, parent: GovernedRow | None = None) -> None:
+    """Fill the effective columns of an unsaved row from its own constraint and its parent row."""
+    effective = row.own_constraint
+    if parent is not None:
+        above = Constraint(parent.effective_uses, parent.effective_classification, parent.effective_until)
+        effective = effective.meet(above)
+    row.effective_uses = effective.uses
+    row.effective_classification = effective.classification
+    row.effective_until = effective.until
+
+
+@dataclass(frozen=True)
+class Ancestor:
+    """One thing that binds a row: what it prohibits and why."""
+
+    label: str
+    constraint: Constraint
+    reason: str
+    kind: str
+    pk: UUID
+
+    @property
+    def prohibits(self) -> list[str]:
+        return uses_in(~self.constraint.uses & 31)
+
+
+def ancestors_of(row: GovernedRow) -> list[Ancestor]:
+    """Everything that binds `row`, nearest first: its parent row, then what it derives from."""
+    found: list[Ancestor] = []
+    if row.row_parent and (parent := getattr(row, row.row_parent)) is not None:
+        found.append(_ancestor(parent))
+    found += [_ancestor(parent) for parent in parents_of(row.derivation)]
+    return found
+
+
+def _ancestor(parent: ConstrainedModel) -> Ancestor:
+    return Ancestor(
+        label=f"{parent.kind_word} {parent}",
+        constraint=parent.own_constraint,
+        reason=parent.usage_reason,
+        kind=parent._meta.label_lower,
+        pk=parent.pk,
+    )

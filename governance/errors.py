@@ -1,0 +1,145 @@
+"""One class per broken rule of the ground floor. Every message is fit to show a user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class WorkbenchError(Exception):
+    """A rule was broken; the message says what was asked, what is true instead and what to do.
+
+    `field` names the form or JSON field at fault, or is empty; `details` is JSON-safe.
+    """
+
+    code = "rule_broken"
+    status = 409
+
+    def __init__(self, message: str, *, field: str = "", details: Mapping[str, object] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.details: dict[str, object] = dict(details or {})
+
+
+class InvalidInput(WorkbenchError):
+    """A value the caller sent cannot be used."""
+
+    code = "invalid_input"
+    status = 400
+
+
+class NotPermitted(WorkbenchError):
+    """The caller's role or rights on the row do not allow this."""
+
+    code = "not_permitted"
+    status = 403
+
+
+class WrongCredentials(WorkbenchError):
+    """The user name and password do not belong to an active account."""
+
+    code = "wrong_credentials"
+    status = 401
+
+
+class RecordIncomplete(WorkbenchError):
+    """Triggers of the record are missing, so no governed row may be changed."""
+
+    code = "record_incomplete"
+    status = 503
+
+
+class RecordBroken(WorkbenchError):
+    """What is kept of the record is not what was sealed."""
+
+    code = "record_broken"
+    status = 503
+
+
+class SigningKeyLost(WorkbenchError):
+    """The record cannot be sealed: the private key that the database knows is not on this server."""
+
+    code = "signing_key_lost"
+    status = 503
+
+
+class TransitionNotAllowed(WorkbenchError):
+    """The row is in a state from which this step does not start."""
+
+    code = "transition_not_allowed"
+
+
+class ReasonRequired(InvalidInput):
+    """The step goes on record with a reason, and none was given."""
+
+    code = "reason_required"
+
+
+class StaleVersion(WorkbenchError):
+    """The row changed after the caller last saw it."""
+
+    code = "stale_version"
+    status = 412
+
+
+class SameApprover(WorkbenchError):
+    """The person who asked may not be the person who approves."""
+
+    code = "same_approver"
+
+
+class AlreadyDecided(WorkbenchError):
+    """The request was already decided, withdrawn or has expired."""
+
+    code = "already_decided"
+
+
+class ContentChanged(WorkbenchError):
+    """What was to be approved is no longer what was asked for."""
+
+    code = "content_changed"
+
+
+class ApprovalPending(WorkbenchError):
+    """An open request for the same step exists."""
+
+    code = "approval_pending"
+
+
+class UseProhibited(WorkbenchError):
+    """A usage constraint forbids this use of the row."""
+
+    code = "use_prohibited"
+
+
+class LooserThanNow(WorkbenchError):
+    """The change would permit more than is permitted now; that needs a second person."""
+
+    code = "looser_than_now"
+
+
+class ClassificationTooHigh(WorkbenchError):
+    """The row is classified above what this endpoint may receive."""
+
+    code = "classification_too_high"
+
+
+class OutboundFailed(WorkbenchError):
+    """The other side did not answer, or not with what was asked."""
+
+    code = "outbound_failed"
+    status = 502
+
+
+class UnknownJobKind(WorkbenchError):
+    """No handler is registered for this kind of job."""
+
+    code = "unknown_job_kind"
+
+
+class JobCancelled(Exception):
+    """Raised inside a job's handler when someone asked to cancel it."""
+
+
+class LeaseLost(Exception):
+    """Raised inside a job's handler when another worker took the job over."""

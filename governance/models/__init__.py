@@ -1,0 +1,52 @@
+"""The tables of the ground floor."""
+
+from governance.models.approvals import Approval, ApprovalRequest, GatePolicy
+from governance.models.collections import (
+    Collection,
+    CollectionQuerySet,
+    MemberQuerySet,
+    RoleQuerySet,
+    Tracked,
+)
+from governance.models.constraints import (
+    ConstrainedModel,
+    ConstraintChange,
+    Derivation,
+    DerivationParent,
+    GovernedQuerySet,
+    GovernedRow,
+    PermittedQuerySet,
+    TagRule,
+)
+from governance.models.jobs import Job
+from governance.models.people import Person, RoleDescription, User
+from governance.models.record import Checkpoint, Erasure, RecordEntry, RecordValues, SealedEntry, SigningKey
+
+__all__ = [
+    "Approval",
+    "ApprovalRequest",
+    "Checkpoint",
+    "Collection",
+    "CollectionQuerySet",
+    "ConstrainedModel",
+    "ConstraintChange",
+    "Derivation",
+    "DerivationParent",
+    "Erasure",
+    "GatePolicy",
+    "GovernedQuerySet",
+    "GovernedRow",
+    "Job",
+    "MemberQuerySet",
+    "PermittedQuerySet",
+    "Person",
+    "RecordEntry",
+    "RecordValues",
+    "RoleDescription",
+    "RoleQuerySet",
+    "SealedEntry",
+    "SigningKey",
+    "TagRule",
+    "Tracked",
+    "User",
+]

@@ -1,0 +1,170 @@
+"""The record: one entry for each change of each governed row, chained by hashes and sealed by checkpoints.
+
+Entries and values are written by database triggers alone (`governance.record.sqlite`, `.postgresql`).
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+from django.db import models
+from django.db.models import OuterRef, Subquery
+
+from governance.models.collections import RoleQuerySet
+
+HASH_LENGTH = 64
+
+
+class RecordValues(models.Model):
+    """What one change changed, who made it and why. May be erased by law, and never changes otherwise.
+
+    `payload` is JSON text exactly as it was hashed: {"actor", "reason", "old": {column: value}, "new": {…}}.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    salt = models.CharField(max_length=32, null=True)
+    payload = models.TextField(null=True)
+
+    class Meta:
+        verbose_name_plural = "record values"
+        constraints: ClassVar[list[Any]] = [
+            models.CheckConstraint(
+                condition=models.Q(salt__isnull=True, payload__isnull=True)
+                | models.Q(salt__isnull=False, payload__isnull=False),
+                name="recordvalues_whole_or_erased",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"values of entry {self.pk}"
+
+
+class RecordEntryQuerySet(RoleQuerySet):
+    """The record is read whole or not at all: only those who audit may."""
+
+    def with_values(self) -> Self:
+        """With what changed, who changed it and why, in the same query."""
+        values = RecordValues.objects.filter(pk=OuterRef("pk")).values("payload")
+        return self.annotate(payload=Subquery(values))
+
+
+class RecordEntry(models.Model):
+    """One change of one row. Append-only; the key is that of its values."""
+
+    class Operation(models.TextChoices):
+        INSERT = "insert"
+        UPDATE = "update"
+        DELETE = "delete"
+
+    id = models.BigIntegerField(primary_key=True)
+    kind = models.CharField(max_length=100)
+    object_id = models.CharField(max_length=100)
+    version = models.BigIntegerField(help_text="1, 2, … for each object, without gaps.")
+    operation = models.CharField(max_length=6, choices=Operation)
+    recorded_at = models.CharField(max_length=27, help_text="UTC, ISO 8601 with microseconds, as it was hashed.")
+    actor_id = models.BigIntegerField(null=True)
+    door = models.CharField(max_length=16, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    values_digest = models.CharField(max_length=HASH_LENGTH)
+    previous = models.CharField(max_length=HASH_LENGTH)
+    entry_hash = models.CharField(max_length=HASH_LENGTH)
+    transaction = models.BigIntegerField(default=0, help_text="PostgreSQL's transaction, to seal none too early.")
+
+    objects = RecordEntryQuerySet.as_manager()
+
+    class Meta:
+        verbose_name_plural = "record entries"
+        ordering = ("-id",)
+        constraints: ClassVar[list[Any]] = [
+            # Serves the look-up of an object's last entry, and refuses two entries after the same one.
+            models.UniqueConstraint(fields=["object_id", "kind", "version"], name="recordentry_object_version"),
+        ]
+        indexes: ClassVar[list[Any]] = [
+            models.Index(fields=["-id"], name="recordentry_unattributed", condition=models.Q(door="")),
+            models.Index(fields=["transaction", "id"], name="recordentry_sealing_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.object_id} version {self.version}"
+
+    @cached_property
+    def said(self) -> dict[str, Any]:
+        """{"actor", "reason", "old", "new"} of an entry read `with_values`; empty once its values are erased."""
+        payload: str | None = getattr(self, "payload", None)
+        return json.loads(payload) if payload else {}
+
+
+class Erasure(models.Model):
+    """Why the values of one entry were erased, and by whom. Append-only; without it nothing can be erased."""
+
+    recorded = append_only = True
+
+    entry = models.OneToOneField(
+        RecordEntry, on_delete=models.DO_NOTHING, primary_key=True, db_constraint=False, related_name="erasure"
+    )
+    erased_at = models.DateTimeField(auto_now_add=True)
+    actor_id = models.BigIntegerField()
+    actor_name = models.CharField(max_length=150)
+    reason = models.TextField()
+
+    def __str__(self) -> str:
+        return f"erasure of entry {self.pk}"
+
+
+class SigningKey(models.Model):
+    """The public half of a key that signs checkpoints; the private half never enters the database."""
+
+    key_id = models.CharField(max_length=16, primary_key=True)
+    public_key = models.CharField(max_length=64)
+    introduced_at = models.CharField(max_length=27)
+    previous_key_id = models.CharField(max_length=16, blank=True)
+    endorsement = models.CharField(max_length=128, blank=True, help_text="By the previous key; empty if it was lost.")
+    reason = models.TextField(blank=True)
+
+    objects = RoleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("introduced_at",)
+
+    def __str__(self) -> str:
+        return self.key_id
+
+
+class Checkpoint(models.Model):
+    """A signed state of the whole record: how many entries, and the root of the tree over them."""
+
+    number = models.BigIntegerField(primary_key=True)
+    size = models.BigIntegerField()
+    root = models.CharField(max_length=HASH_LENGTH)
+    previous = models.CharField(max_length=HASH_LENGTH)
+    sealed_at = models.CharField(max_length=27)
+    key_id = models.CharField(max_length=16)
+    body = models.TextField()
+    signature = models.CharField(max_length=128)
+    frontier = models.JSONField(default=list, help_text="What is needed to append to the tree.")
+    horizon = models.BigIntegerField(default=0, help_text="Every entry of an older transaction is sealed.")
+    last_entry = models.BigIntegerField(default=0, help_text="The highest entry that is sealed.")
+
+    objects = RoleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-number",)
+
+    def __str__(self) -> str:
+        return f"checkpoint {self.number}"
+
+
+class SealedEntry(models.Model):
+    """The place of one entry in the tree, with a copy of its hash, so that a change of either is found."""
+
+    position = models.BigIntegerField(primary_key=True)
+    entry = models.OneToOneField(RecordEntry, on_delete=models.DO_NOTHING, db_constraint=False, related_name="sealed")
+    leaf = models.CharField(max_length=HASH_LENGTH)
+
+    class Meta:
+        verbose_name_plural = "sealed entries"
+
+    def __str__(self) -> str:
+        return f"position {self.position}"

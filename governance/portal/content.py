@@ -1,0 +1,157 @@
+"""What rows hold, made readable: differences, JSON, chat messages, entries of a history."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+WORDWISE_LIMIT = 20_000  # characters; beyond this the comparison goes by line, which stays quick
+JSON_DEPTH = 20
+EMPTY = mark_safe('<span class="muted">empty</span>')
+
+
+def word_diff(before: Any, after: Any) -> SafeString:
+    """The whole text with what went as <del> and what came as <ins>; nothing is left out."""
+    old, new = _plain(before), _plain(after)
+    pattern = r"[^\n]*\n|[^\n]+" if max(len(old), len(new)) > WORDWISE_LIMIT else r"\s+|\w+|[^\w\s]"
+    left, right = re.findall(pattern, old), re.findall(pattern, new)
+    matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
+    pieces = format_html_join(
+        "",
+        "{}",
+        (
+            (_piece(tag, "".join(left[a:b]), "".join(right[c:d])),)
+            for tag, a, b, c, d in matcher.get_opcodes()
+        ),
+    )
+    return format_html('<span class="diff">{}</span>', pieces)
+
+
+def _piece(tag: str, old: str, new: str) -> SafeString:
+    if tag == "equal":
+        return format_html("{}", old)
+    removed = format_html("<del>{}</del>", old) if old else ""
+    added = format_html("<ins>{}</ins>", new) if new else ""
+    return format_html("{}{}", removed, added)
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, indent=1, default=str)
+    return str(value)
+
+
+def json_pretty(value: Any, depth: int = 0) -> SafeString:
+    """JSON as definition lists and numbered lists; beyond 20 levels as its text."""
+    if depth >= JSON_DEPTH:
+        return format_html("<code>{}</code>", json.dumps(value, ensure_ascii=False, default=str))
+    body = _json_body(value, depth)
+    return body if depth else format_html('<div class="json">{}</div>', body)
+
+
+def _json_body(value: Any, depth: int) -> SafeString:
+    if isinstance(value, Mapping) and value:
+        pairs = ((key, json_pretty(item, depth + 1)) for key, item in value.items())
+        return format_html(
+            '<dl class="facts-list">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", pairs)
+        )
+    if isinstance(value, list | tuple) and value:
+        items = ((json_pretty(item, depth + 1),) for item in value)
+        return format_html("<ol>{}</ol>", format_html_join("", "<li>{}</li>", items))
+    if isinstance(value, str) and value:
+        return format_html('<span class="text">{}</span>', value)
+    return format_html('<span class="literal">{}</span>', _literal(value))
+
+
+def _literal(value: Any) -> str:
+    """Empty containers, numbers and words as JSON writes them."""
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def messages_thread(messages: Iterable[Mapping[str, Any]]) -> SafeString:
+    """Chat messages in order; content is text or a list of parts of type text, image or file."""
+    items = format_html_join(
+        "",
+        '<li class="{}"><span class="role">{}</span>{}{}</li>',
+        (
+            (_role(message), _role(message), _content(message.get("content")), _tool_calls(message))
+            for message in messages
+        ),
+    )
+    return format_html('<ol class="thread">{}</ol>', items)
+
+
+def _role(message: Mapping[str, Any]) -> str:
+    return str(message.get("role", "unknown role"))
+
+
+def _tool_calls(message: Mapping[str, Any]) -> SafeString | str:
+    calls = message.get("tool_calls")
+    return json_pretty(calls) if calls else ""
+
+
+def _content(content: Any) -> SafeString:
+    if content is None or content == "":
+        return EMPTY
+    if isinstance(content, str):
+        return format_html('<div class="text">{}</div>', content)
+    if isinstance(content, Mapping):
+        content = [content]
+    return format_html_join("", "{}", ((_part(part),) for part in content))
+
+
+def _part(part: Any) -> SafeString:
+    if not isinstance(part, Mapping):
+        return format_html('<div class="text">{}</div>', part)
+    kind = part.get("type")
+    if kind == "text":
+        return format_html('<div class="text">{}</div>', part.get("text", ""))
+    if kind in ("image", "image_url", "file"):
+        return _attachment(part, is_image=kind != "file")
+    return json_pretty(part)
+
+
+def _attachment(part: Mapping[str, Any], *, is_image: bool) -> SafeString:
+    """Our own files are shown; an address elsewhere is only a link, the page loads nothing from outside."""
+    nested = part.get("image_url")
+    url = str(part.get("url") or (nested.get("url", "") if isinstance(nested, Mapping) else nested) or "")
+    name = str(part.get("name") or part.get("filename") or ("image" if is_image else "file"))
+    address = urlsplit(url)
+    local = bool(url) and not address.scheme and not address.netloc
+    if is_image and local:
+        return format_html('<p><a href="{}"><img src="{}" alt="{}"></a></p>', url, url, name)
+    if local or address.scheme in ("http", "https"):
+        return format_html('<p><a href="{}" rel="noreferrer">{}</a></p>', url, name)
+    return format_html('<p class="muted">{} (embedded, {} characters)</p>', name, len(url))
+
+
+def history_entries(records: Sequence[Any]) -> list[dict[str, Any]]:
+    """Each simple-history record with its full changes: `{"record", "changes": [{"field", "old", "new"}]}`.
+
+    Records come newest first, as the history page lists them; the last one looks up its predecessor.
+    """
+    records = list(records)
+    older = [*records[1:], records[-1].prev_record] if records else []
+    return [
+        {"record": record, "changes": _changes(record, previous) if previous else []}
+        for record, previous in zip(records, older, strict=True)
+    ]
+
+
+def _changes(record: Any, previous: Any) -> list[dict[str, Any]]:
+    delta = record.diff_against(previous, foreign_keys_are_objs=True)
+    return [
+        {"field": _field_name(record, change.field), "old": change.old, "new": change.new}
+        for change in delta.changes
+    ]
+
+
+def _field_name(record: Any, name: str) -> str:
+    return str(record.instance_type._meta.get_field(name).verbose_name)

@@ -1,0 +1,26 @@
+"""What every page knows: the badge, the sidebar, and what waits for this person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from governance.models import Job
+from governance.portal.waiting import count_to_sign
+
+
+def portal(request: HttpRequest) -> dict[str, Any]:
+    """Template context of the frame. Nothing for visitors who are not signed in."""
+    frame: dict[str, Any] = {"environment_badge": settings.ENVIRONMENT_BADGE}
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return frame
+    from governance.portal.navigation import navigation_for
+
+    return frame | {
+        "navigation": navigation_for(request),
+        "running_jobs_count": Job.objects.visible_to(user).filter(state__in=["queued", "running"]).count(),
+        "approvals_waiting_count": count_to_sign(user),
+    }

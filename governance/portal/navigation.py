@@ -1,0 +1,176 @@
+"""The sidebar as data: which stage or tool leads where, and who may see it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, Resolver404, resolve, reverse
+
+Count = Callable[[Any], int]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One link; `target` is a URL name, or a path when it starts with a slash.
+
+    An empty permission shows the entry to everyone who may enter the portal.
+    """
+
+    label: str
+    target: str
+    permission: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    title: str
+    entries: Sequence[Entry] = field(default_factory=tuple)
+
+
+def _changelist(label: str, model: str) -> Entry:
+    """Entry of an admin list; `model` is "app.model" as in permissions."""
+    app, name = model.split(".")
+    return Entry(label, f"admin:{app}_{name}_changelist", f"{app}.view_{name}")
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section("", (Entry("Overview", "admin:index"),)),
+    Section(
+        "Data",
+        (
+            _changelist("Sheets", "workbench.sheet"),
+            Entry("Catalog", "workbench:catalog", "workbench.view_connection"),
+            _changelist("Connections", "workbench.connection"),
+        ),
+    ),
+    Section(
+        "Generate",
+        (
+            _changelist("Training sheets", "labeling.trainingsheet"),
+            _changelist("Saved configurations", "labeling.generationconfig"),
+        ),
+    ),
+    Section(
+        "Label",
+        (
+            Entry("Review desk", "labeling:review", "labeling.view_trainingsheet"),
+            Entry("Labelling tool", "labeling:label", "labeling.view_canonicallabel"),
+            _changelist("Labelsets", "labeling.labelset"),
+            _changelist("Canonical labels", "labeling.canonicallabel"),
+        ),
+    ),
+    Section(
+        "Curate",
+        (
+            _changelist("Curated datasets", "training.curateddataset"),
+            _changelist("Exports", "training.export"),
+        ),
+    ),
+    Section(
+        "Train",
+        (
+            _changelist("Runs", "training.trainingrun"),
+            _changelist("Models", "training.registeredmodel"),
+            _changelist("Evaluations", "training.evaluation"),
+            Entry("Lineage", "training:lineage", "training.view_registeredmodel"),
+        ),
+    ),
+    Section(
+        "Governance",
+        (
+            _changelist("Approvals", "governance.approvalrequest"),
+            _changelist("Constraint changes", "governance.constraintchange"),
+            _changelist("Record", "governance.recordentry"),
+            _changelist("Checkpoints", "governance.checkpoint"),
+            _changelist("Tag rules", "governance.tagrule"),
+            _changelist("Gate policies", "governance.gatepolicy"),
+            _changelist("Use cases", "labeling.usecase"),
+        ),
+    ),
+    Section(
+        "Tools",
+        (
+            _changelist("Prompt templates", "labeling.prompttemplate"),
+            _changelist("Model endpoints", "workbench.modelendpoint"),
+            _changelist("Label types", "labeling.labeltype"),
+            _changelist("Jobs", "governance.job"),
+            _changelist("Roles", "governance.roledescription"),
+            _changelist("Users", "governance.user"),
+            _changelist("Groups", "auth.group"),
+            Entry("API", "/api/v1/docs/"),
+        ),
+    ),
+)
+
+_counts: dict[str, Count] = {}
+
+
+def register_count(target: str, count: Count) -> None:
+    """Show `count(user)` beside the entry with this target; call it in AppConfig.ready.
+
+    :raises ValueError: no entry has this target.
+    """
+    known = {entry.target for section in SECTIONS for entry in section.entries}
+    if target not in known:
+        raise ValueError(f"no sidebar entry leads to {target!r}; expected one of {sorted(known)}")
+    _counts[target] = count
+
+
+def navigation_for(request: HttpRequest) -> list[dict[str, Any]]:
+    """Sections with the entries that this person may open, the current one marked.
+
+    Each is `{"title", "entries": [{"label", "url", "current", "count"}]}`; count is None where nobody counts.
+    """
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return []
+    sections = [
+        {
+            "title": section.title,
+            "entries": [_shown(entry, user) for entry in section.entries if _opens(entry, user)],
+        }
+        for section in SECTIONS
+    ]
+    sections = [section for section in sections if section["entries"]]
+    _mark_current(sections, request.path)
+    return sections
+
+
+def _opens(entry: Entry, user: Any) -> bool:
+    allowed = not entry.permission or user.has_perm(entry.permission)
+    return allowed and _url(entry.target) is not None
+
+
+def _shown(entry: Entry, user: Any) -> dict[str, Any]:
+    count = _counts.get(entry.target)
+    return {
+        "label": entry.label,
+        "url": _url(entry.target),
+        "current": False,
+        "count": count(user) if count else None,
+    }
+
+
+def _url(target: str) -> str | None:
+    """The path of an entry, or None while the page does not exist."""
+    try:
+        if target.startswith("/"):
+            resolve(target)
+            return target
+        return reverse(target)
+    except (NoReverseMatch, Resolver404):
+        return None
+
+
+def _mark_current(sections: list[dict[str, Any]], path: str) -> None:
+    """Mark the entry with the longest path that leads here; the overview only when it is the page itself."""
+    entries = [entry for section in sections for entry in section["entries"]]
+    overview = _url("admin:index")
+    matching = [
+        entry
+        for entry in entries
+        if path == entry["url"] or (entry["url"] != overview and path.startswith(entry["url"]))
+    ]
+    if matching:
+        max(matching, key=lambda entry: len(entry["url"]))["current"] = True

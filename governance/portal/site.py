@@ -1,0 +1,66 @@
+"""The admin site whose first page is the Overview."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from governance.portal.login import LogInForm
+
+
+class PortalSite(AdminSite):
+    """Stock Django admin in our frame."""
+
+    site_header = "Workbench"
+    site_title = "Workbench"
+    index_title = "Overview"
+    login_form = LogInForm
+    index_template = "governance/overview.html"
+    enable_nav_sidebar = True
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Stages with counts and next actions, what waits for this person, what changed lately."""
+        from governance import records
+        from governance.portal import overview
+        from governance.roles import ROLES, roles_of
+
+        user: Any = request.user
+        changes = records.changes_visible_to(user)[:6]
+        context = self.each_context(request) | {
+            "title": self.index_title,
+            "greeting": f"{_part_of_day()}, {user.first_name or user.username}",
+            "roles": sorted(ROLES[slug][0] for slug in roles_of(user)),
+            "tiles": overview.tiles_for(user),
+            "queue": [
+                {"what": row.what, "from": row.source, "why": row.why, "url": row.url, "action": row.action}
+                for row in overview.queue_for(user)
+            ],
+            "changes": [_change(change) for change in changes],
+            "checklist": overview.checklist_for(user),
+            **(extra_context or {}),
+        }
+        request.current_app = self.name  # type: ignore[attr-defined]
+        return render(request, self.index_template, context)
+
+
+def _part_of_day() -> str:
+    hour = timezone.localtime().hour
+    return "Good morning" if hour < 12 else "Good afternoon" if hour < 18 else "Good evening"
+
+
+def _change(change: Any) -> dict[str, Any]:
+    from django.urls import reverse
+
+    reached = ", ".join(f"{count} {name}" for name, count in change.reached.items())
+    tones = {"tightened": "prohibited", "relaxed": "permitted", "both": "attention"}
+    return {
+        "text": f"{change.subject_label}: {change.reason}",
+        "chip": f"{change.direction}{' · ' + reached if reached else ''}",
+        "tone": tones[change.direction],
+        "url": reverse("governance:why", args=[change.kind, change.object_id]),
+        "when": timezone.localtime(change.changed_at).strftime("%d %b %H:%M"),
+    }

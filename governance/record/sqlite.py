@@ -1,0 +1,200 @@
+"""The record's triggers on SQLite.
+
+They call functions that only this application registers on its connections, so a write from any other program is
+refused. Columns are named at installation: triggers are made anew after each migration.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+from governance import context
+from governance.models.record import Erasure, RecordEntry, RecordValues
+from governance.record.tables import Table, append_only, captured
+from governance.record.verifier import ZEROS, sha256_hex, values_digest
+
+ENTRY, VALUES, ERASURE = RecordEntry._meta.db_table, RecordValues._meta.db_table, Erasure._meta.db_table
+HIDDEN = "'(hidden)'"
+
+
+def connect(connection: sqlite3.Connection) -> None:
+    """Register what the triggers call."""
+    connection.create_function("record_context", 1, _context)
+    connection.create_function("record_now", 0, _now)
+    connection.create_function("record_digest", 2, values_digest, deterministic=True)
+    connection.create_function("record_chain", -1, _chain, deterministic=True)
+    # Without it REPLACE deletes rows silently, past the triggers that keep or record them.
+    connection.execute("PRAGMA recursive_triggers = ON")
+
+
+def _context(name: str) -> Any:
+    now = context.current()
+    if name == "actor_id":
+        return now.user_id
+    return now.name if name == "actor" else getattr(now, name)
+
+
+def _now() -> str:
+    return timezone.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _chain(*fields: Any) -> str:
+    return sha256_hex("\n".join("" if field is None else str(field) for field in fields))
+
+
+def triggers() -> dict[str, str]:
+    """Every trigger that must stand: name → SQL."""
+    made: dict[str, str] = {}
+    for table in captured():
+        made |= _capture(table)
+    for model in append_only():
+        made |= _growing(model)
+    return made | _erasable()
+
+
+def _capture(table: Table) -> dict[str, str]:
+    new = ", ".join(f"'{field.column}', {_value(table, field, 'NEW')}" for field in table.columns)
+    old = ", ".join(f"'{field.column}', {_value(table, field, 'OLD')}" for field in table.columns)
+    changed = " OR ".join(f"OLD.{_q(field)} IS NOT NEW.{_q(field)}" for field in table.columns)
+    names = {operation: f"record_{operation}_{table.name}" for operation in ("insert", "update", "delete")}
+    return {
+        names["insert"]: _after(
+            names["insert"], "INSERT", table, "NEW", payload=_payload(f"json_object({new})", "new")
+        ),
+        names["update"]: _after(
+            names["update"], "UPDATE", table, "NEW", payload=_payload_of_update(table), when=f" WHEN {changed}"
+        ),
+        names["delete"]: _after(
+            names["delete"], "DELETE", table, "OLD", payload=_payload(f"json_object({old})", "old")
+        ),
+    }
+
+
+def _after(name: str, event: str, table: Table, row: str, *, payload: str, when: str = "") -> str:
+    key = _uuid(f"{row}.{_q(table.model._meta.pk)}", table.model._meta.pk)
+    last = f"FROM {ENTRY} WHERE object_id = {key} AND kind = '{table.kind}' ORDER BY version DESC LIMIT 1"
+    fields = (
+        f"'{table.kind}', {key}, s.version, '{event.lower()}', s.moment, record_context('actor_id'), "
+        "record_context('door'), record_context('request_id'), s.digest, s.previous"
+    )
+    return (
+        f'CREATE TRIGGER "{name}" AFTER {event} ON "{table.name}"{when} BEGIN '
+        f"INSERT INTO {VALUES} (salt, payload) VALUES (lower(hex(randomblob(16))), {payload}); "
+        f"INSERT INTO {ENTRY} (id, kind, object_id, version, operation, recorded_at, actor_id, door, request_id, "
+        f'values_digest, previous, entry_hash, "transaction") SELECT s.id, {fields}, record_chain({fields}), 0 '
+        # DISTINCT, so that SQLite does not fold the inner query into the outer and ask for the time twice.
+        f"FROM (SELECT DISTINCT v.id, coalesce((SELECT version {last}), 0) + 1 AS version, "
+        f"coalesce((SELECT entry_hash {last}), '{ZEROS}') AS previous, record_now() AS moment, "
+        f"record_digest(v.salt, v.payload) AS digest FROM {VALUES} v WHERE v.id = last_insert_rowid()) s; END"
+    )
+
+
+def _payload(image: str, side: str) -> str:
+    sides = {"old": "NULL", "new": "NULL"} | {side: image}
+    return (
+        "json_object('actor', record_context('actor'), 'reason', record_context('reason'), "
+        f"'old', {sides['old']}, 'new', {sides['new']})"
+    )
+
+
+def _payload_of_update(table: Table) -> str:
+    """Old and new of the changed columns only."""
+    rows = " UNION ALL ".join(
+        f"SELECT '{field.column}' AS name, json_quote({_value(table, field, 'OLD')}) AS old, "
+        f"json_quote({_value(table, field, 'NEW')}) AS new WHERE OLD.{_q(field)} IS NOT NEW.{_q(field)}"
+        for field in table.columns
+    )
+    return (
+        "(SELECT json_object('actor', record_context('actor'), 'reason', record_context('reason'), "
+        f"'old', json_group_object(name, json(old)), 'new', json_group_object(name, json(new))) FROM ({rows}))"
+    )
+
+
+def _value(table: Table, field: models.Field[Any, Any], row: str) -> str:
+    """One column as JSON writes it. Booleans and documents as such, so that both databases agree."""
+    column = f"{row}.{_q(field)}"
+    if field.column in table.hidden:
+        return f"CASE WHEN {column} <> '' THEN {HIDDEN} ELSE {column} END"
+    kind = _storage(field)
+    if isinstance(kind, models.BooleanField):
+        return f"json(CASE {column} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END)"
+    if isinstance(kind, models.JSONField):
+        return f"json({column})"
+    return _uuid(column, field)
+
+
+def _storage(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
+    """The field whose kind decides how the column is stored: that of a foreign key's target."""
+    while isinstance(field, models.ForeignKey):
+        field = field.target_field
+    return field
+
+
+def _uuid(expression: str, field: models.Field[Any, Any]) -> str:
+    """SQLite stores UUIDs as 32 digits; people and PostgreSQL write them with dashes."""
+    if not isinstance(_storage(field), models.UUIDField):
+        return expression
+    cut = [(1, 8), (9, 4), (13, 4), (17, 4), (21, 12)]
+    return " || '-' || ".join(f"substr({expression}, {start}, {length})" for start, length in cut)
+
+
+def _q(field: models.Field[Any, Any]) -> str:
+    return f'"{field.column}"'
+
+
+def _growing(model: type[models.Model]) -> dict[str, str]:
+    """Rows of `model` are added by this application, and never changed, deleted or replaced by anyone."""
+    table = model._meta.db_table
+    refuse = f"SELECT RAISE(ABORT, '{table} only grows: its rows are never changed or deleted');"
+    return _kept(table, refuse, update=f'BEFORE UPDATE ON "{table}"')
+
+
+def _kept(table: str, refuse: str, *, update: str) -> dict[str, str]:
+    """REPLACE counts as a deletion on our connections; others lack the function, so they cannot insert at all."""
+    heads = {
+        "update": update,
+        "delete": f'BEFORE DELETE ON "{table}"',
+        "insert": f"BEFORE INSERT ON \"{table}\" WHEN record_context('door') IS NULL",
+    }
+    return {
+        f"record_keep_{event}_{table}": f'CREATE TRIGGER "record_keep_{event}_{table}" {head} BEGIN {refuse} END'
+        for event, head in heads.items()
+    }
+
+
+def _erasable() -> dict[str, str]:
+    """Values are only ever emptied, and only after an erasure was written down."""
+    refuse = f"SELECT RAISE(ABORT, '{VALUES} only grows: values are erased with a reason or stay as they are');"
+    erased = (
+        "NEW.id IS OLD.id AND NEW.salt IS NULL AND NEW.payload IS NULL "
+        f"AND EXISTS (SELECT 1 FROM {ERASURE} WHERE entry_id = OLD.id)"
+    )
+    return _kept(VALUES, refuse, update=f"BEFORE UPDATE ON {VALUES} WHEN NOT ({erased})")
+
+
+def install(cursor: Any) -> None:
+    """Make every trigger anew. The caller holds a transaction."""
+    remove(cursor)
+    for sql in triggers().values():
+        cursor.execute(sql)
+
+
+def remove(cursor: Any) -> None:
+    """Drop every trigger of the record."""
+    for name in _standing(cursor):
+        cursor.execute(f'DROP TRIGGER "{name}"')
+
+
+def missing(cursor: Any) -> list[str]:
+    """Names of triggers that are gone, or are not what they should be."""
+    standing = _standing(cursor)
+    return sorted(name for name, sql in triggers().items() if standing.get(name) != sql)
+
+
+def _standing(cursor: Any) -> dict[str, str]:
+    cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'record!_%' ESCAPE '!'")
+    return dict(cursor.fetchall())

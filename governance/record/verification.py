@@ -1,0 +1,187 @@
+"""Checking the whole record in the database: triggers, chains, places in the tree, checkpoints and their files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.conf import settings
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q
+
+from governance.models import Checkpoint, Erasure, RecordEntry, RecordValues, SealedEntry, SigningKey
+from governance.record import sealing, triggers, verifier
+from governance.record.verifier import Fault
+
+HASHED = (
+    "id", "kind", "object_id", "version", "operation", "recorded_at", "actor_id", "door", "request_id",
+    "values_digest", "previous", "entry_hash",
+)  # fmt: skip
+
+
+@dataclass
+class Findings:
+    """What a check of the record found."""
+
+    entries: int = 0
+    sealed: int = 0
+    unsealed: int = 0
+    checkpoints: int = 0
+    unattributed: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        return not self.faults
+
+
+def verify(*, most: int = 100) -> Findings:
+    """Check everything; keeps the first `most` faults. Reads each entry once and holds one at a time."""
+    found = Findings(
+        entries=RecordEntry.objects.count(),
+        sealed=SealedEntry.objects.count(),
+        checkpoints=Checkpoint.objects.count(),
+        unattributed=RecordEntry.objects.filter(door="").count(),
+    )
+    found.unsealed = found.entries - found.sealed
+    for fault in _faults():
+        found.faults.append(fault)
+        if len(found.faults) >= most:
+            found.notes.append(f"Stopped after {most} faults.")
+            break
+    keys, _ = _keys()
+    found.notes += [
+        f"Key {key.key_id} was introduced without endorsement: {key.reason}" for key in verifier.unendorsed(keys)
+    ]
+    return found
+
+
+def _faults() -> Iterator[Fault]:
+    for name in triggers.missing():
+        yield Fault(problem=f"the trigger {name} is missing or is not what it should be")
+    keys, unreadable_keys = _keys()
+    checkpoints, unreadable_checkpoints = _checkpoints()
+    yield from verifier.check_chains(entries())
+    yield from verifier.check_range(_leaves(), checkpoints)
+    yield from unreadable_keys
+    yield from verifier.check_keys(keys, verify=_verify)
+    yield from unreadable_checkpoints
+    yield from verifier.check_checkpoints(checkpoints, keys, verify=_verify)
+    yield from _smuggled()
+    yield from _stray_values()
+    yield from _files()
+
+
+def entries() -> Iterator[dict[str, Any]]:
+    """Every entry with its values, object by object, as the verifier reads it."""
+    values = RecordValues.objects.filter(pk=OuterRef("pk"))
+    rows = (
+        RecordEntry.objects.order_by("object_id", "kind", "version", "id")
+        .annotate(
+            salt=values.values("salt"),
+            payload=values.values("payload"),
+            erased=Exists(Erasure.objects.filter(pk=OuterRef("pk"))),
+            position=SealedEntry.objects.filter(entry=OuterRef("pk")).values("position")[:1],
+        )
+        .values(*HASHED, "salt", "payload", "erased", "position")
+    )
+    return rows.iterator(chunk_size=5_000)
+
+
+def _leaves() -> Iterator[tuple[int, str | None, str]]:
+    now = RecordEntry.objects.filter(pk=OuterRef("entry_id")).values("entry_hash")
+    rows = SealedEntry.objects.order_by("position").annotate(now=now).values_list("position", "now", "leaf")
+    return rows.iterator(chunk_size=10_000)
+
+
+def _checkpoints() -> tuple[list[verifier.Checkpoint], list[Fault]]:
+    """Checkpoints as they were signed; and those that cannot be read, or whose columns say something else."""
+    read, faults = [], []
+    for row in Checkpoint.objects.order_by("number"):
+        try:
+            signed = verifier.parse_checkpoint(row.body, row.signature)
+        except verifier.Refused as refusal:
+            faults.append(Fault(problem=f"checkpoint {row.number}: {refusal}"))
+            continue
+        read.append(signed)
+        names = ("number", "size", "root", "previous", "sealed_at", "key_id")
+        wrong = [name for name in names if getattr(row, name) != getattr(signed, name)]
+        if sealing.signed_tree(row) is None:
+            wrong.append("frontier")
+        if wrong:
+            faults.append(Fault(problem=f"checkpoint {row.number}: {', '.join(wrong)} is not what was signed"))
+    return read, faults
+
+
+def _keys() -> tuple[list[verifier.Key], list[Fault]]:
+    read, faults = [], []
+    names = ("key_id", "public_key", "introduced_at", "previous_key_id", "endorsement", "reason")
+    for row in SigningKey.objects.order_by("introduced_at").values(*names):
+        try:
+            read.append(verifier.parse_key(row))
+        except verifier.Refused as refusal:
+            faults.append(Fault(problem=f"key {row['key_id']}: {refusal}"))
+    return read, faults
+
+
+def _verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _smuggled() -> Iterator[Fault]:
+    """Entries that have no place in the tree although everything around them has."""
+    last = Checkpoint.objects.order_by("-number").first()
+    if last is None:
+        return
+    late = Q(transaction__lt=last.horizon) if connection.vendor == "postgresql" else Q()
+    rows = RecordEntry.objects.filter(late, pk__lte=last.last_entry, sealed__isnull=True)
+    for row in rows.values("id", "kind", "object_id", "version").iterator():
+        yield Fault(
+            entry_id=row["id"], kind=row["kind"], object_id=row["object_id"], version=row["version"],
+            problem="it stands among sealed entries and was never sealed: it was inserted afterwards",
+        )  # fmt: skip
+
+
+def _stray_values() -> Iterator[Fault]:
+    """Values that belong to no entry; a transaction writes both or none."""
+    rows = RecordValues.objects.filter(~Exists(RecordEntry.objects.filter(pk=OuterRef("pk"))))
+    for key in rows.values_list("pk", flat=True).iterator():
+        yield Fault(entry_id=key, problem="its values are there, but the entry is gone")
+
+
+def _files() -> Iterator[Fault]:
+    """The copies outside the database say the same as the database."""
+    folder = Path(settings.RECORD_CHECKPOINTS)
+    for checkpoint in Checkpoint.objects.order_by("number"):
+        path = folder / sealing.file_name(checkpoint.number)
+        if not path.exists():
+            yield Fault(problem=f"{path.name} is missing outside the database; `manage.py seal_record` writes it again")
+            continue
+        yield from _compare(path, checkpoint)
+
+
+def _compare(path: Path, checkpoint: Checkpoint) -> Iterator[Fault]:
+    try:
+        kept = verifier.parse_outside_copy(path.read_bytes(), path.name)
+    except (verifier.Refused, OSError) as error:
+        yield Fault(problem=str(error))
+        return
+    if kept.checkpoint.body != checkpoint.body:
+        yield Fault(problem=f"{path.name} and the database hold different checkpoints of number {checkpoint.number}")
+    first = checkpoint.size - len(kept.leaves)
+    sealed = SealedEntry.objects.filter(position__gte=first, position__lt=checkpoint.size).order_by("position")
+    rows = sealed.values_list("position", "entry_id", "leaf")
+    inside = {position: (entry, leaf) for position, entry, leaf in rows.iterator(chunk_size=10_000)}
+    for position, leaf in enumerate(kept.leaves, start=first):
+        entry, now = inside.get(position, (None, None))
+        if now != leaf:
+            yield Fault(entry_id=entry, position=position, problem=f"{path.name} holds another hash for it")

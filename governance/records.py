@@ -1,0 +1,24 @@
+"""Reading the record of constraints, limited to the rows that someone may see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.apps import apps
+from django.db.models import Q, QuerySet
+
+from governance.models import ConstraintChange
+
+if TYPE_CHECKING:
+    from governance.models import User
+
+
+def changes_visible_to(user: User) -> QuerySet[ConstraintChange]:
+    """Changes of constraints on rows that `user` may see."""
+    if user.is_superuser or user.has_perm("governance.read_every_row"):
+        return ConstraintChange.objects.all()
+    visible = Q(pk__in=[])
+    for kind in ConstraintChange.objects.order_by().values_list("kind", flat=True).distinct():
+        rows = apps.get_model(kind)._default_manager.visible_to(user).values("pk")
+        visible |= Q(kind=kind, object_id__in=rows)
+    return ConstraintChange.objects.filter(visible)

@@ -1,0 +1,30 @@
+"""Addresses of this app under /api/v1/."""
+
+from rest_framework.routers import SimpleRouter
+
+from labeling.generation.api import GenerationConfigViewSet, TrainingSheetViewSet
+from labeling.labels.api import CanonicalLabelViewSet
+from labeling.labelsets.api import (
+    LabelsetBindingViewSet,
+    LabelsetVersionViewSet,
+    LabelsetViewSet,
+    LabelTypeViewSet,
+)
+from labeling.prompts.api import TemplateVersionViewSet, TemplateViewSet
+from labeling.review.api import PairViewSet
+from labeling.usecases.api import UseCaseViewSet
+
+router = SimpleRouter()
+router.register("label-types", LabelTypeViewSet, basename="labeltype")
+router.register("labelsets", LabelsetViewSet, basename="labelset")
+router.register("labelset-versions", LabelsetVersionViewSet, basename="labelsetversion")
+router.register("labelset-bindings", LabelsetBindingViewSet, basename="labelsetbinding")
+router.register("templates", TemplateViewSet, basename="template")
+router.register("template-versions", TemplateVersionViewSet, basename="templateversion")
+router.register("canonical-labels", CanonicalLabelViewSet, basename="canonicallabel")
+router.register("use-cases", UseCaseViewSet, basename="usecase")
+router.register("training-sheets", TrainingSheetViewSet, basename="trainingsheet")
+router.register("generation-configs", GenerationConfigViewSet, basename="generationconfig")
+router.register("pairs", PairViewSet, basename="qapair")
+
+urlpatterns = router.urls

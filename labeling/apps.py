@@ -1,0 +1,37 @@
+"""Start-up of this app: its gates, jobs and ports are registered here."""
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class LabelingConfig(AppConfig):
+    name = "labeling"
+
+    def ready(self) -> None:
+        from governance import desk, lifecycle
+        from labeling import overview
+        from labeling.generation import jobs as generation_jobs  # noqa: F401 - registers itself
+        from labeling.generation import transitions as generation_transitions
+        from labeling.labels.coverage import coverage_rows
+        from labeling.labelsets import gates as labelset_gates
+        from labeling.labelsets import transitions as labelset_transitions
+        from labeling.labelsets.seeding import seed_label_types
+        from labeling.nearest.engine import SLUG, NearestNeighbourEngine, seed_endpoint
+        from labeling.prompts import gates as prompt_gates
+        from labeling.prompts import transitions as prompt_transitions
+        from labeling.review import jobs as review_jobs  # noqa: F401 - registers itself
+        from labeling.review import transitions as review_transitions
+        from workbench.endpoints.port import register_engine
+        from workbench.sheets import coverage
+
+        overview.register()
+        lifecycle.register("labeling.labelsetversion", labelset_transitions.ALL)
+        lifecycle.register("labeling.templateversion", prompt_transitions.ALL)
+        lifecycle.register("labeling.trainingsheet", generation_transitions.ALL)
+        lifecycle.register("labeling.qapair", review_transitions.ALL)
+        desk.register_gate(labelset_gates.PUBLISH_GATE)
+        desk.register_gate(prompt_gates.PUBLISH_GATE)
+        coverage.register(coverage_rows)
+        register_engine(SLUG, NearestNeighbourEngine)
+        post_migrate.connect(seed_label_types, sender=self, dispatch_uid="labeling.seed_label_types")
+        post_migrate.connect(seed_endpoint, sender=self, dispatch_uid="labeling.seed_endpoint")

@@ -1,0 +1,185 @@
+"""The API of canonical labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from governance.api.fields import ConstraintSerializer, ReasonSerializer, ScopedRelatedField
+from governance.api.views import ConstrainedActions, ScopedViewSet
+from governance.constraints import Terms
+from governance.uses import Classification, uses_in
+from labeling.labels import selectors, services
+from labeling.labels.interchange import export_lines, import_labels
+from labeling.labels.models import CanonicalLabel
+from labeling.labelsets.models import LabelsetVersion, LabelType
+from workbench.models import Sheet
+
+
+class LabelSerializer(serializers.ModelSerializer):
+    """A canonical label; `permits` and `classification` are what holds in the end, through all ancestors."""
+
+    data = serializers.JSONField(read_only=True)  # type: ignore[assignment]
+    labeled_by = serializers.StringRelatedField()
+    last_modified_by = serializers.StringRelatedField()
+    constraint = ConstraintSerializer(source="*", read_only=True)
+    permits = serializers.SerializerMethodField()
+    classification = serializers.SerializerMethodField()
+
+    class Meta:
+        model = CanonicalLabel
+        fields = (
+            "id", "sheet", "item_ref", "label_type", "labelset", "labelset_version", "data", "confidence", "notes",
+            "version", "constraint", "permits", "classification", "labeled_by", "labeled_at", "last_modified_by",
+            "last_modified_at", "retired_at", "created_at",
+        )  # fmt: skip
+
+    def get_permits(self, label: CanonicalLabel) -> list[str]:
+        return uses_in(label.effective_constraint.uses)
+
+    def get_classification(self, label: CanonicalLabel) -> str:
+        return str(Classification(label.effective_constraint.classification).label)
+
+
+class OnSheetSerializer(serializers.Serializer):
+    """One Sheet and label type."""
+
+    sheet = ScopedRelatedField(queryset=Sheet.objects.all())
+    label_type = ScopedRelatedField(queryset=LabelType.objects.all())
+
+
+class NewLabelSerializer(OnSheetSerializer):
+    """An answer about one item. `seen_version`: of the label you looked at, 0 for none; a later one is refused."""
+
+    item_ref = serializers.CharField(max_length=300)
+    data = serializers.JSONField()  # type: ignore[assignment]
+    confidence = serializers.ChoiceField(choices=CanonicalLabel.Confidence.choices, default="high")
+    notes = serializers.CharField(required=False, allow_blank=True, default="")
+    constraint = ConstraintSerializer(required=False)
+    seen_version = serializers.IntegerField(min_value=0, required=False)
+
+
+class ImportSerializer(OnSheetSerializer):
+    """Labels as JSON Lines of `{"item_ref", "data", "confidence", "notes"}`."""
+
+    text = serializers.CharField(trim_whitespace=False)
+
+
+class BringSerializer(serializers.Serializer):
+    """Labels of which Sheet come under which labelset version."""
+
+    sheet = ScopedRelatedField(queryset=Sheet.objects.all())
+    labelset_version = ScopedRelatedField(queryset=LabelsetVersion.objects.all())
+
+
+class FaultSerializer(serializers.Serializer):
+    """One place where an answer does not fit."""
+
+    path = serializers.CharField()
+    value = serializers.CharField()
+    expected = serializers.CharField()
+
+
+class MisfitSerializer(serializers.Serializer):
+    """A label that does not fit, and where."""
+
+    label = serializers.UUIDField(source="label.pk")  # type: ignore[assignment]
+    item_ref = serializers.CharField(source="label.item_ref")
+    faults = FaultSerializer(many=True)
+
+
+class BroughtSerializer(serializers.Serializer):
+    """How many labels came under the labelset, and those that do not fit it."""
+
+    brought = serializers.IntegerField()
+    misfits = MisfitSerializer(many=True)
+
+
+class CoverageSerializer(serializers.Serializer):
+    """How many items of a Sheet have a label of one type."""
+
+    label_type = serializers.CharField()
+    labelset = serializers.UUIDField(source="labelset.pk", allow_null=True, default=None)
+    labeled = serializers.IntegerField()
+    without_labelset = serializers.IntegerField()
+    total = serializers.IntegerField(allow_null=True)
+
+
+class CanonicalLabelViewSet(ConstrainedActions, ScopedViewSet):
+    """Ground truth by item: label once, reuse everywhere."""
+
+    queryset = CanonicalLabel.objects.select_related("content", "derivation", "labeled_by", "last_modified_by")
+    serializer_class = LabelSerializer
+    filterset_fields = ("sheet", "label_type", "labelset", "item_ref", "confidence")
+
+    @extend_schema(request=NewLabelSerializer, responses={201: LabelSerializer})
+    def create(self, request: Request) -> Response:
+        """Label an item, or give its label a new version."""
+        values = self.valid(NewLabelSerializer)
+        if constraint := values.pop("constraint", None):
+            values["terms"] = Terms(**constraint)
+        return self.shown(services.save_from_tool(by=request.user, **values), status.HTTP_201_CREATED)
+
+    @extend_schema(request=ReasonSerializer)
+    @action(detail=True, methods=["post"])
+    def retire(self, request: Request, pk: str | None = None) -> Response:
+        """Take a label out of use; it stays on record."""
+        reason = self.valid(ReasonSerializer)["reason"]
+        return self.shown(services.retire_label(label=self.get_object(), by=request.user, reason=reason))
+
+    @extend_schema(request=ImportSerializer, responses={201: OpenApiTypes.OBJECT})
+    @action(detail=False, methods=["post"], url_path="import")
+    def import_lines(self, request: Request) -> Response:
+        """Save every line as a label, or none."""
+        saved = import_labels(by=request.user, **self.valid(ImportSerializer))
+        return Response({"saved": len(saved)}, status=status.HTTP_201_CREATED)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("sheet", OpenApiTypes.UUID, required=True),
+            OpenApiParameter("label_type", str, required=True),
+            OpenApiParameter("use", str, required=True, enum=["testing", "few_shot"]),
+        ],
+        responses={(200, "application/jsonl"): OpenApiTypes.STR},
+    )
+    @action(detail=False, methods=["get"], pagination_class=None, filterset_fields=None)
+    def export(self, request: Request) -> StreamingHttpResponse:
+        """Labels that permit the use, as JSON Lines; how many may not is in `X-Excluded`."""
+        chosen = OnSheetSerializer(data=request.query_params, context=self.get_serializer_context())
+        chosen.is_valid(raise_exception=True)
+        use = request.query_params.get("use", "")
+        lines, count, excluded = export_lines(by=request.user, use=use, **chosen.validated_data)
+        headers = {"X-Count": str(count), "X-Excluded": str(excluded)}
+        return StreamingHttpResponse(lines, content_type="application/jsonl", headers=headers)
+
+    @extend_schema(request=BringSerializer, responses=BroughtSerializer)
+    @action(detail=False, methods=["post"], url_path="bring-under-labelset")
+    def bring_under_labelset(self, request: Request) -> Response:
+        """Bring existing labels of a Sheet under a labelset version; misfits are listed and stay."""
+        brought, misfits = services.bring_under_labelset(by=request.user, **self.valid(BringSerializer))
+        return Response(BroughtSerializer({"brought": brought, "misfits": misfits}).data)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("sheet", OpenApiTypes.UUID, required=True)],
+        responses=CoverageSerializer(many=True),
+    )
+    @action(detail=False, methods=["get"], pagination_class=None, filterset_fields=None)
+    def coverage(self, request: Request) -> Response:
+        """How far a Sheet is labelled, per label type."""
+        chosen = WhichSheetSerializer(data=request.query_params, context=self.get_serializer_context())
+        chosen.is_valid(raise_exception=True)
+        rows: list[Any] = selectors.coverage(chosen.validated_data["sheet"])
+        return Response(CoverageSerializer(rows, many=True).data)
+
+
+class WhichSheetSerializer(serializers.Serializer):
+    """One Sheet."""
+
+    sheet = ScopedRelatedField(queryset=Sheet.objects.all())

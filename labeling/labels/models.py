@@ -1,0 +1,87 @@
+"""Canonical labels, and the immutable content that labels and pairs refer to."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from governance.ids import uuid7
+from governance.models import GovernedQuerySet, GovernedRow, MemberQuerySet, Tracked
+from labeling.labelsets.models import Labelset, LabelsetVersion, LabelType
+from workbench.models import Sheet
+
+
+class Content(models.Model):
+    """One immutable JSON value, addressed by the SHA-256 of its canonical text. Never updated."""
+
+    append_only = True
+
+    digest = models.CharField(primary_key=True, max_length=64)
+    body = models.JSONField()
+
+    def __str__(self) -> str:
+        """The whole value, so that histories show what changed and not two digests."""
+        return self.body if isinstance(self.body, str) else json.dumps(self.body, ensure_ascii=False)
+
+
+class GovernedMemberQuerySet(GovernedQuerySet, MemberQuerySet):  # type: ignore[override]
+    """Rows that follow a collection's rights and inherit constraints."""
+
+
+class CanonicalLabel(GovernedRow, Tracked):
+    """An expert's ground truth for one item and one label type: label once, reuse everywhere.
+
+    `seen_digest` is of the columns its expert saw: reuse needs the same, so that a changed row is looked at
+    again. `version` counts the changes of the answer.
+    """
+
+    class Confidence(models.TextChoices):
+        HIGH = "high"
+        MEDIUM = "medium"
+        LOW = "low"
+
+    visible_through = "sheet"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    sheet = models.ForeignKey(Sheet, on_delete=models.PROTECT, related_name="canonical_labels")
+    item_ref = models.CharField(max_length=300)
+    label_type = models.ForeignKey(LabelType, on_delete=models.PROTECT, related_name="+")
+    labelset = models.ForeignKey(Labelset, on_delete=models.PROTECT, related_name="canonical_labels", null=True)
+    labelset_version = models.ForeignKey(LabelsetVersion, on_delete=models.PROTECT, null=True, related_name="+")
+    content = models.ForeignKey(Content, on_delete=models.PROTECT, related_name="+")
+    confidence = models.CharField(max_length=8, choices=Confidence, default=Confidence.HIGH)
+    notes = models.TextField(blank=True)
+    version = models.PositiveIntegerField(default=1)
+    seen_digest = models.CharField(max_length=64, blank=True)
+    retired_at = models.DateTimeField(null=True, blank=True)
+    labeled_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    labeled_at = models.DateTimeField()
+    last_modified_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    last_modified_at = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = GovernedMemberQuerySet.as_manager()
+
+    class Meta(GovernedRow.Meta):
+        ordering = ("-labeled_at", "id")
+        constraints: ClassVar[list[Any]] = [
+            *GovernedRow.Meta.constraints,
+            models.UniqueConstraint(
+                fields=["sheet", "label_type", "item_ref"], name="canonicallabel_one_per_item_and_type"
+            ),
+        ]
+        indexes: ClassVar[list[Any]] = [
+            models.Index(fields=["-labeled_at", "id"], name="canonicallabel_newest"),
+            models.Index(fields=["labelset", "label_type"], name="canonicallabel_labelset"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.item_ref} · {self.label_type_id}"
+
+    @property
+    def data(self) -> Any:
+        """The expert's answer as JSON."""
+        return self.content.body

@@ -1,0 +1,293 @@
+"""The labelling tool: pick a Sheet and label type, see an item, answer, save, next. Plain HTML forms."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from governance.errors import InvalidInput, StaleVersion, WorkbenchError
+from governance.portal.pages import portal_page, render_page
+from governance.portal.strip import Strip, strip_for, strip_of
+from governance.uses import ALL_USES, combine
+from labeling.labels import selectors, services
+from labeling.labels.forms import ChoiceForm, ImportForm, JudgementForm, judgement_of
+from labeling.labels.interchange import export_lines, import_labels
+from labeling.labels.models import CanonicalLabel
+from labeling.labels.queue import Queue, queue_of
+from labeling.labels.showing import picture_of, shown_item
+from labeling.labelsets.models import LabelsetVersion, LabelType
+from labeling.labelsets.selectors import columns_seen
+from labeling.schemas.forms import AnswerForm, data_from, form_for_schema, initial_for
+from workbench.models import Sheet, SheetVersion
+from workbench.sheets import selectors as sheets
+
+VIEW = "labeling.view_canonicallabel"
+PAGE_SIZE = 50
+STATES = {"": "All", "open": "Not labelled", "labeled": "Labelled"}
+
+
+class Desk:
+    """One Sheet and label type at work: what was chosen, checked once for every page of the tool."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        form = ChoiceForm(request.GET, user=request.user)
+        if not form.is_valid():
+            raise Http404("There is no such Sheet or label type, or you may not see it.")
+        self.request = request
+        self.sheet: Sheet = form.cleaned_data["sheet"]
+        self.label_type: LabelType = form.cleaned_data["label_type"]
+        self.version: SheetVersion = sheets.published_version(self.sheet)
+        self.labelset: LabelsetVersion = services.labelset_on(self.sheet, self.label_type)
+
+    @property
+    def may_label(self) -> bool:
+        user = self.request.user
+        return user.has_perms(("labeling.add_canonicallabel", "labeling.change_canonicallabel"))
+
+    def url(self, name: str, **more: object) -> str:
+        query = {"sheet": self.sheet.pk, "label_type": self.label_type.pk, **more}
+        return f"{reverse(f'labeling:{name}')}?{urlencode(query)}"
+
+    def queue(self) -> Queue:
+        return queue_of(self.version, self.label_type)
+
+    def context(self, title: str, **more: Any) -> dict[str, Any]:
+        crumbs = [
+            {"label": "Labelling tool", "url": reverse("labeling:label")},
+            {"label": f"{self.sheet} · {self.label_type}", "url": self.url("label")},
+        ]
+        return {"title": title, "desk": self, "breadcrumbs": crumbs[: 1 if title == str(self.sheet) else 2], **more}
+
+
+def _refused(request: HttpRequest, error: WorkbenchError) -> HttpResponse:
+    messages.error(request, error.message)
+    return HttpResponseRedirect(reverse("labeling:label"))
+
+
+@portal_page(VIEW)
+@require_GET
+def label(request: HttpRequest) -> HttpResponse:
+    """Without a choice: what can be labelled. With one: its items and their state."""
+    if "sheet" not in request.GET:
+        return render_page(request, "labeling/label_pick.html", _choices(request))
+    try:
+        desk = Desk(request)
+        queue = desk.queue()
+    except WorkbenchError as error:
+        return _refused(request, error)
+    state = request.GET.get("status", "")
+    page = Paginator(queue.shown(state), PAGE_SIZE).get_page(request.GET.get("page"))
+    labels = selectors.labels_for(desk.sheet, desk.label_type, list(page.object_list))
+    rows = [{"ref": ref, "url": desk.url("label-item", item=ref), "label": labels.get(ref)} for ref in page.object_list]
+    start = queue.next_open("") or (queue.refs[0] if queue.refs else None)
+    context = desk.context(
+        str(desk.sheet),
+        lead=f"{desk.label_type} with {desk.labelset}",
+        queue=queue,
+        total=len(queue.refs),
+        rows=rows,
+        page=page,
+        state=state,
+        states=[
+            {"value": value, "label": text, "url": desk.url("label", status=value)} for value, text in STATES.items()
+        ],
+        start_url=desk.url("label-item", item=start) if start is not None else "",
+        import_url=desk.url("label-import"),
+        export_urls={use: desk.url("label-export", use=use) for use in ("testing", "few_shot")},
+    )
+    return render_page(request, "labeling/label_list.html", context)
+
+
+def _choices(request: HttpRequest) -> dict[str, Any]:
+    visible = Sheet.objects.visible_to(request.user).filter(labelset_bindings__isnull=False).distinct()
+    cards = [
+        {
+            "sheet": sheet,
+            "rows": [row for row in selectors.coverage(sheet) if row.labelset is not None],
+        }
+        for sheet in visible.order_by("name")[:100]
+    ]
+    return {
+        "title": "Labelling tool",
+        "lead": "Label source items directly: one canonical label per item and label type, reused everywhere.",
+        "cards": cards,
+    }
+
+
+@portal_page(VIEW)
+def label_item(request: HttpRequest) -> HttpResponse:
+    """One item: what is seen, the form of its labelset's schema, save and next."""
+    try:
+        desk = Desk(request)
+        return _item_page(desk, request.GET.get("item", ""))
+    except WorkbenchError as error:
+        return _refused(request, error)
+
+
+def _item_page(desk: Desk, ref: str) -> HttpResponse:
+    request = desk.request
+    row = sheets.items_by_ref(desk.version, [ref]).get(ref)
+    if row is None:
+        raise InvalidInput(f"Sheet “{desk.sheet}” has no item {ref!r}; it may have vanished.", field="item")
+    existing = _existing(desk, ref)
+    answer, judgement = _forms(desk, existing)
+    is_post = request.method == "POST"
+    if is_post and answer.is_valid() and judgement.is_valid() and _saved(desk, ref, answer, judgement):
+        return HttpResponseRedirect(_next_url(desk, ref))
+    return _render_item(desk, ref, row, existing, answer, judgement)
+
+
+def _existing(desk: Desk, ref: str) -> CanonicalLabel | None:
+    return selectors.labels_for(desk.sheet, desk.label_type, [ref]).get(ref)
+
+
+def _forms(desk: Desk, existing: CanonicalLabel | None) -> tuple[AnswerForm, JudgementForm]:
+    schema = desk.labelset.response_schema
+    posted = desk.request.POST if desk.request.method == "POST" else None
+    initial = initial_for(existing.data, schema) if existing else None
+    return (
+        form_for_schema(schema)(posted, initial=initial, prefix="answer", label_suffix=""),
+        JudgementForm(posted, initial=judgement_of(existing), prefix="label", label_suffix=""),
+    )
+
+
+def _saved(desk: Desk, ref: str, answer: AnswerForm, judgement: JudgementForm) -> bool:
+    entered = judgement.cleaned_data
+    try:
+        services.save_from_tool(
+            sheet=desk.sheet,
+            item_ref=ref,
+            label_type=desk.label_type,
+            data=data_from(answer, desk.labelset.response_schema),
+            by=desk.request.user,  # type: ignore[arg-type]
+            confidence=entered["confidence"],
+            notes=entered["notes"],
+            terms=judgement.terms(),
+            seen_version=entered["seen_version"],
+        )
+    except WorkbenchError as error:
+        field = error.field if error.field in judgement.fields else None
+        judgement.add_error("permitted" if error.field == "allowed_uses" else field, error.message)
+        judgement.stale = isinstance(error, StaleVersion)  # type: ignore[attr-defined]
+        return False
+    messages.success(desk.request, f"Saved {ref}.")
+    return True
+
+
+def _next_url(desk: Desk, ref: str) -> str:
+    queue = desk.queue()
+    following = queue.next_open(ref)
+    return desk.url("label-item", item=following) if following is not None else desk.url("label")
+
+
+def _render_item(
+    desk: Desk,
+    ref: str,
+    row: dict[str, Any],
+    existing: CanonicalLabel | None,
+    answer: AnswerForm,
+    judgement: JudgementForm,
+) -> HttpResponse:
+    queue, pages = desk.queue(), {}
+    if desk.request.GET.get("column"):
+        page = desk.request.GET.get("page", "1")
+        pages[desk.request.GET["column"]] = int(page) if page.isascii() and page.isdigit() else 1
+    skip = queue.next_open(ref)
+    neighbours = {"previous": queue.before(ref), "next": queue.after(ref), "skip": skip if skip != ref else None}
+    context = desk.context(
+        ref,
+        item=shown_item(desk.version, desk.labelset, ref, row, pages=pages),
+        ref=ref,
+        existing=existing,
+        answer_form=answer,
+        judgement=judgement,
+        is_stale=getattr(judgement, "stale", False),
+        queue=queue,
+        position=queue.place(ref) + 1,
+        total=len(queue.refs),
+        constraint=strip_for(existing) if existing else _strip_of_new(desk),
+        urls={name: desk.url("label-item", item=other) for name, other in neighbours.items() if other is not None},
+        page_url=desk.url("label-item", item=ref),
+    )
+    status = 412 if getattr(judgement, "stale", False) else 200
+    return render_page(desk.request, "labeling/label_item.html", context, status=status)
+
+
+def _strip_of_new(desk: Desk) -> Strip:
+    """What a label made here will permit, before there is one."""
+    columns = columns_seen(desk.labelset, desk.version)
+    parents = [*sheets.parents_for(desk.version, columns), desk.labelset.labelset]
+    permits = combine(parent.own_constraint for parent in parents)
+    return strip_of(ALL_USES, permits.uses, permits.classification)
+
+
+@portal_page(VIEW)
+@require_GET
+def label_file(request: HttpRequest) -> HttpResponse:
+    """The picture in a file column of one item, for those who may see the Sheet."""
+    try:
+        desk = Desk(request)
+        page = request.GET.get("page", "1")
+        content, kind = picture_of(
+            desk.version,
+            desk.labelset,
+            request.GET.get("item", ""),
+            request.GET.get("column", ""),
+            int(page) if page.isascii() and page.isdigit() else 1,
+        )
+    except WorkbenchError as error:
+        raise Http404(error.message) from error
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=300"}
+    return HttpResponse(content, content_type=kind, headers=headers)
+
+
+@portal_page("labeling.add_canonicallabel")
+def label_import(request: HttpRequest) -> HttpResponse:
+    """Bring in labels as JSON Lines: all of them, or none."""
+    try:
+        desk = Desk(request)
+    except WorkbenchError as error:
+        return _refused(request, error)
+    form = ImportForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            saved = import_labels(
+                sheet=desk.sheet,
+                label_type=desk.label_type,
+                text=form.cleaned_data["text"],
+                by=request.user,  # type: ignore[arg-type]
+            )
+            messages.success(request, f"{len(saved):,} labels saved.")
+            return HttpResponseRedirect(desk.url("label"))
+        except WorkbenchError as error:
+            form.add_error(None, error.message)
+    context = desk.context("Import labels", form=form, action_label="Import", cancel_url=desk.url("label"))
+    context["lead"] = "All lines are saved, or none. What was seen is unknown, so every column of the Sheet binds."
+    return render_page(request, "governance/reason_form.html", context)
+
+
+@portal_page(VIEW)
+@require_GET
+def label_export(request: HttpRequest) -> HttpResponse:
+    """Labels that permit the chosen use, as a file of JSON Lines."""
+    try:
+        desk = Desk(request)
+        lines, count, _ = export_lines(
+            sheet=desk.sheet,
+            label_type=desk.label_type,
+            use=request.GET.get("use", ""),
+            by=request.user,  # type: ignore[arg-type]
+        )
+    except WorkbenchError as error:
+        return _refused(request, error)
+    if not count:
+        messages.warning(request, f"No label of {desk.label_type} on this Sheet permits this use.")
+        return HttpResponseRedirect(desk.url("label"))
+    headers = {"Content-Disposition": f'attachment; filename="labels-{desk.label_type.pk}.jsonl"'}
+    return StreamingHttpResponse(lines, content_type="application/jsonl", headers=headers)  # type: ignore[return-value]

@@ -1,0 +1,33 @@
+"""Publishing a labelset passes this gate."""
+
+from __future__ import annotations
+
+from governance.desk import Gate
+from governance.models import User
+from labeling.labelsets import services
+from labeling.labelsets.models import LabelsetVersion
+
+
+def _content(version: LabelsetVersion) -> object:
+    return {
+        "labelset": version.labelset.name,
+        "number": version.number,
+        "label_type": version.labelset.label_type_id,
+        **{name: getattr(version, name) for name in services.EDITABLE},
+    }
+
+
+def _authors(version: LabelsetVersion) -> list[User]:
+    """Whoever created the draft or changed it."""
+    editors = version.history.values("history_user_id")
+    return [version.created_by, *User.objects.filter(pk__in=editors)]
+
+
+PUBLISH_GATE = Gate(
+    slug="labelset-publish",
+    title="Publish labelset",
+    content=_content,
+    perform=services.publish,
+    check=services.check_publishable,
+    authors=_authors,
+)

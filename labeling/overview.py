@@ -1,0 +1,104 @@
+"""What the Overview says of generating and labelling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import Count, Q
+from django.urls import reverse
+
+from governance.portal import navigation, overview
+from labeling.models import CanonicalLabel, QAPair, TrainingSheet
+
+SHEETS = "admin:labeling_trainingsheet_changelist"
+
+
+def register() -> None:
+    overview.register_tile(generate_tile)
+    overview.register_tile(label_tile)
+    overview.register_queue(pairs_to_review)
+    overview.register_first_step(first_pairs)
+    overview.register_first_step(first_labels)
+    navigation.register_count(SHEETS, lambda user: TrainingSheet.objects.visible_to(user).count())
+    navigation.register_count("labeling:review", _open_pairs)
+
+
+def _open_pairs(user: Any) -> int:
+    return _to_review(user).count()
+
+
+def _to_review(user: Any) -> Any:
+    return QAPair.objects.visible_to(user).filter(
+        status__in=[QAPair.Status.UNLABELED, QAPair.Status.FLAGGED],
+        training_sheet__status=TrainingSheet.Status.READY,
+    )
+
+
+def generate_tile(user: Any) -> overview.Tile | None:
+    if not user.has_perm("labeling.view_trainingsheet"):
+        return None
+    sheets = TrainingSheet.objects.visible_to(user)
+    running = sheets.filter(status=TrainingSheet.Status.GENERATING).first()
+    if running is not None:
+        label, url, tone = f"{running.name} is running", _page(running), "primary"
+    elif user.has_perm("labeling.add_trainingsheet"):
+        label, url, tone = "Generate pairs", reverse("labeling:generate"), "primary"
+    else:
+        label, url, tone = "Look at the training sheets", reverse(SHEETS), "plain"
+    return overview.Tile(
+        stage="Generate", count=sheets.count(), unit="training sheets", one="training sheet", order=2,
+        action_label=label, action_url=url, tone=tone,
+    )  # fmt: skip
+
+
+def label_tile(user: Any) -> overview.Tile | None:
+    if not user.has_perm("labeling.view_qapair"):
+        return None
+    waiting = _open_pairs(user)
+    if not user.has_perm("labeling.review_qapair"):
+        labels = CanonicalLabel.objects.visible_to(user).count()
+        words = "1 pair waits for review" if waiting == 1 else f"{waiting:,} pairs wait for review"
+        return overview.Tile(
+            stage="Label", count=labels, unit="canonical labels", one="canonical label", order=3, action_label=words
+        )
+    url = reverse("labeling:review") if waiting else reverse("labeling:label")
+    return overview.Tile(
+        stage="Label", count=waiting, unit="pairs wait for review", one="pair waits for review", order=3,
+        action_label="Start reviewing" if waiting else "Label items first",
+        action_url=url, tone="primary" if waiting else "permitted",
+    )  # fmt: skip
+
+
+def pairs_to_review(user: Any) -> Iterator[overview.QueueRow]:
+    """Training Sheets with pairs to decide, fullest first; only for those who may decide."""
+    if not user.has_perm("labeling.review_qapair"):
+        return
+    open_pairs = Count("pairs", filter=Q(pairs__status__in=["unlabeled", "flagged"]))
+    ready = TrainingSheet.objects.visible_to(user).filter(status=TrainingSheet.Status.READY)
+    for sheet in ready.annotate(open_pairs=open_pairs).filter(open_pairs__gt=0).order_by("-open_pairs")[:6]:
+        yield overview.QueueRow(
+            what=f"Review {sheet.open_pairs} pairs",
+            source=sheet.name,
+            why="you label for this sheet",
+            url=reverse("labeling:review-pair", args=[sheet.pk]),
+            action="Start",
+        )
+
+
+def _page(row: Any) -> str:
+    return reverse("admin:labeling_trainingsheet_change", args=[row.pk])
+
+
+def first_pairs(user: Any) -> overview.FirstStep | None:
+    if not user.has_perm("labeling.add_trainingsheet"):
+        return None
+    done = TrainingSheet.objects.visible_to(user).exists()
+    return overview.FirstStep(label="Generate pairs", done=done, url=reverse("labeling:generate"), order=2)
+
+
+def first_labels(user: Any) -> overview.FirstStep | None:
+    if not user.has_perm("labeling.view_canonicallabel"):
+        return None
+    done = TrainingSheet.objects.visible_to(user).filter(status=TrainingSheet.Status.REVIEWED).exists()
+    return overview.FirstStep(label="Review them", done=done, url=reverse("labeling:review"), order=3)

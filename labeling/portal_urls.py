@@ -1,0 +1,27 @@
+"""Addresses of this app's own pages, under /admin/."""
+
+from django.urls import path
+
+from labeling.generation import views as generation
+from labeling.labels import labelset_views
+from labeling.labels import views as labels
+from labeling.prompts import views as prompts
+from labeling.review import views as review
+from labeling.usecases import views as usecases
+
+app_name = "labeling"
+urlpatterns = [
+    path("generate/", generation.generate, name="generate"),
+    path("review/", review.review, name="review"),
+    path("review/<uuid:pk>/", review.review_pair, name="review-pair"),
+    path("pair-file/<uuid:pk>/<int:place>/", review.pair_file, name="pair-file"),
+    path("label/", labels.label, name="label"),
+    path("label/item/", labels.label_item, name="label-item"),
+    path("label/file/", labels.label_file, name="label-file"),
+    path("label/import/", labels.label_import, name="label-import"),
+    path("label/export/", labels.label_export, name="label-export"),
+    path("labelset/<uuid:pk>/labels/", labelset_views.labelset_labels, name="labelset-labels"),
+    path("labelset/<uuid:pk>/bring/<uuid:sheet_pk>/", labelset_views.bring_under, name="labelset-bring"),
+    path("template-version/<uuid:pk>/test/", prompts.template_test, name="template-test"),
+    path("use-case/<uuid:pk>/share/", usecases.usecase_share, name="usecase-share"),
+]

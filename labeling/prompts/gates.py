@@ -1,0 +1,36 @@
+"""Publishing a Prompt Template passes this gate."""
+
+from __future__ import annotations
+
+from governance.desk import Gate
+from governance.models import User
+from labeling.prompts import services
+from labeling.prompts.definition import FIELDS
+from labeling.prompts.models import TemplateVersion
+
+
+def _content(version: TemplateVersion) -> object:
+    shown = {name: getattr(version, name) for name in FIELDS if name not in {"labelset", "endpoint"}}
+    return shown | {
+        "template": version.template.name,
+        "version": version.version,
+        "label_type": version.template.label_type_id,
+        "labelset": str(version.labelset_id or ""),
+        "endpoint": str(version.endpoint_id or ""),
+    }
+
+
+def _authors(version: TemplateVersion) -> list[User]:
+    """Whoever created the draft or changed it."""
+    editors = version.history.values("history_user_id")
+    return [version.created_by, *User.objects.filter(pk__in=editors)]
+
+
+PUBLISH_GATE = Gate(
+    slug="template-publish",
+    title="Publish prompt template",
+    content=_content,
+    perform=services.publish,
+    check=services.check_publishable,
+    authors=_authors,
+)

@@ -1,0 +1,213 @@
+"""The API of pairs: read, decide, constrain."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from governance.api.fields import ConstraintSerializer
+from governance.api.views import ConstrainedActions, ScopedViewSet, accepted
+from governance.errors import InvalidInput
+from governance.models import Job
+from governance.uses import Classification, Use, uses_in
+from labeling.generation.api import OutcomeSerializer
+from labeling.generation.models import QAPair
+from labeling.labels.models import CanonicalLabel
+from labeling.review import services
+from labeling.review.models import PairDecision
+
+
+class PairSerializer(serializers.ModelSerializer):
+    """A pair; `messages` is the prompt, `answer` what follows it. `permits` holds through all ancestors."""
+
+    messages = serializers.ListField(child=serializers.DictField(), read_only=True)
+    answer = serializers.JSONField(source="answer.body", read_only=True, default=None)
+    reviewed_by = serializers.StringRelatedField(allow_null=True)
+    constraint = ConstraintSerializer(source="*", read_only=True)
+    permits = serializers.SerializerMethodField()
+    classification = serializers.SerializerMethodField()
+
+    class Meta:
+        model = QAPair
+        fields = (
+            "id", "training_sheet", "item_ref", "position", "messages", "answer", "status", "labeling_mode",
+            "canonical_label", "canonical_version", "not_reused_because", "ai_confidence", "quality_score",
+            "model_facts", "error", "work_state", "reviewed_by", "reviewed_at", "review_notes", "version",
+            "constraint", "permits", "classification", "created_at",
+        )  # fmt: skip
+
+    def get_permits(self, pair: QAPair) -> list[str]:
+        return uses_in(pair.effective_constraint.uses)
+
+    def get_classification(self, pair: QAPair) -> str:
+        return str(Classification(pair.effective_constraint.classification).label)
+
+
+class PairDecisionSerializer(serializers.ModelSerializer):
+    """One decision, with the answer before and after."""
+
+    decided_by = serializers.StringRelatedField()
+    old_answer = serializers.JSONField(source="old_answer.body", read_only=True, default=None)
+    new_answer = serializers.JSONField(source="new_answer.body", read_only=True, default=None)
+
+    class Meta:
+        model = PairDecision
+        fields = (
+            "id", "action", "old_status", "new_status", "old_answer", "new_answer", "notes", "decided_by",
+            "decided_at", "door",
+        )  # fmt: skip
+
+
+class SeenSerializer(serializers.Serializer):
+    """`version` is that of the pair you looked at; a later one is refused with both texts."""
+
+    version = serializers.IntegerField(min_value=1)
+    notes = serializers.CharField(max_length=8000, required=False, allow_blank=True, default="")
+
+
+class PairApprovalSerializer(SeenSerializer):
+    """How sure the expert is of the answer as it is."""
+
+    confidence = serializers.ChoiceField(choices=CanonicalLabel.Confidence.choices, default="high")
+
+
+class EditSerializer(PairApprovalSerializer):
+    """A corrected answer (`data`), a corrected prompt (`messages`), or both."""
+
+    data = serializers.JSONField(required=False)  # type: ignore[assignment]  # hides Serializer.data, unused here
+    messages = serializers.ListField(child=serializers.DictField(), required=False)
+
+
+class ReopenSerializer(serializers.Serializer):
+    """Why the decision is taken back."""
+
+    version = serializers.IntegerField(min_value=1)
+    reason = serializers.CharField(max_length=4000)
+
+
+class BulkSerializer(serializers.Serializer):
+    """One decision about many pairs: those in `pairs`, or all that match `filter` (as in the list)."""
+
+    action = serializers.ChoiceField(choices=[*services.BULK_ACTIONS])
+    notes = serializers.CharField(max_length=8000, required=False, allow_blank=True, default="")
+    pairs = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=10_000)
+    filter = serializers.DictField(child=serializers.CharField(), required=False)
+
+
+class PairFilter(filters.FilterSet):
+    """`permits` finds pairs that permit this use now; `failed` those whose generation failed."""
+
+    permits = filters.ChoiceFilter(choices=Use.choices, method="permitting")
+    failed = filters.BooleanFilter(method="with_failure")
+
+    class Meta:
+        model = QAPair
+        fields = ("training_sheet", "status", "labeling_mode", "item_ref", "canonical_label")
+
+    def permitting(self, rows: QuerySet[QAPair], name: str, value: str) -> QuerySet[QAPair]:
+        return rows.filter(pk__in=QAPair.objects.permitting(value).values("pk"))
+
+    def with_failure(self, rows: QuerySet[QAPair], name: str, value: bool) -> QuerySet[QAPair]:
+        return rows.filter(work_state="failed") if value else rows.exclude(work_state="failed")
+
+
+class PairViewSet(ConstrainedActions, ScopedViewSet):
+    """Pairs of Training Sheets, in the order of their items."""
+
+    queryset = QAPair.objects.select_related("prompt", "answer", "derivation", "reviewed_by")
+    serializer_class = PairSerializer
+    filterset_class = PairFilter
+    cursor_ordering = ("position", "id")  # a cursor reads its first column as text, so no foreign key
+
+    @extend_schema(request=PairApprovalSerializer)
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, pk: str | None = None) -> Response:
+        """Approve as it is; writes the canonical label of the item."""
+        values = self.valid(PairApprovalSerializer)
+        return self.shown(services.approve_pair(pair=self.get_object(), by=request.user, **values))
+
+    @extend_schema(request=EditSerializer)
+    @action(detail=True, methods=["post"])
+    def edit(self, request: Request, pk: str | None = None) -> Response:
+        """Correct answer or prompt, and approve."""
+        values = self.valid(EditSerializer)
+        if "data" not in values and "messages" not in values:
+            raise InvalidInput("Send the corrected answer (data), the corrected prompt (messages), or both.",
+                               field="data")  # fmt: skip
+        return self.shown(services.approve_pair(pair=self.get_object(), by=request.user, **values))
+
+    @extend_schema(request=SeenSerializer)
+    @action(detail=True, methods=["post"])
+    def reject(self, request: Request, pk: str | None = None) -> Response:
+        """Exclude the pair."""
+        values = self.valid(SeenSerializer)
+        return self.shown(services.reject_pair(pair=self.get_object(), by=request.user, **values))
+
+    @extend_schema(request=SeenSerializer)
+    @action(detail=True, methods=["post"])
+    def flag(self, request: Request, pk: str | None = None) -> Response:
+        """Leave the pair to another expert."""
+        values = self.valid(SeenSerializer)
+        return self.shown(services.flag_pair(pair=self.get_object(), by=request.user, **values))
+
+    @extend_schema(request=ReopenSerializer)
+    @action(detail=True, methods=["post"])
+    def reopen(self, request: Request, pk: str | None = None) -> Response:
+        """Take a decision back."""
+        values = self.valid(ReopenSerializer)
+        return self.shown(services.reopen_pair(pair=self.get_object(), by=request.user, **values))
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"], url_path="update-from-label")
+    def update_from_label(self, request: Request, pk: str | None = None) -> Response:
+        """Take over the newest version of the label that the pair came from."""
+        return self.shown(services.update_from_label(pair=self.get_object(), by=request.user))
+
+    @extend_schema(responses=PairDecisionSerializer(many=True))
+    @action(detail=True, pagination_class=None)
+    def decisions(self, request: Request, pk: str | None = None) -> Response:
+        """Every decision about this pair, newest first."""
+        rows = self.get_object().decisions.select_related("decided_by", "old_answer", "new_answer")
+        return Response(PairDecisionSerializer(rows, many=True).data)
+
+    @extend_schema(
+        request=BulkSerializer,
+        responses={
+            200: OutcomeSerializer,
+            202: OpenApiResponse(OpenApiTypes.OBJECT, description="As a job."),
+        },
+    )
+    @action(detail=False, methods=["post"])
+    def bulk(self, request: Request) -> Response:
+        """One decision about many pairs. Above 2,000 as a job.
+
+        Pairs that are decided already are left as they are and counted; those that cannot be decided are named.
+        """
+        values: dict[str, Any] = self.valid(BulkSerializer)
+        if ("pairs" in values) == ("filter" in values):
+            raise InvalidInput("Send either pairs or filter.", field="pairs")
+        outcome = services.decide_many(
+            pairs=self._chosen(values), action=values["action"], by=request.user, notes=values["notes"]
+        )
+        if isinstance(outcome, Job):
+            return accepted(request, outcome)
+        return Response(outcome.as_json())
+
+    def _chosen(self, values: dict[str, Any]) -> QuerySet[QAPair]:
+        rows = self.get_queryset()
+        if "pairs" in values:
+            return rows.filter(pk__in=values["pairs"])
+        if unknown := sorted(set(values["filter"]) - set(PairFilter.base_filters)):
+            raise InvalidInput(f"{', '.join(unknown)}: pairs have no such filter.", field="filter")
+        chosen = PairFilter(values["filter"], queryset=rows, request=self.request)
+        if not chosen.is_valid():
+            raise InvalidInput(f"The filter cannot be used: {chosen.errors.as_text()}", field="filter")
+        return chosen.qs

@@ -1,0 +1,54 @@
+"""What reviewers decided, kept for good."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from governance.ids import uuid7
+from governance.models import MemberQuerySet
+from labeling.generation.models import QAPair
+from labeling.labels.models import Content
+
+
+class PairDecision(models.Model):
+    """One decision about one pair, with the prompt and answer before and after. Append-only."""
+
+    recorded = append_only = True
+
+    class Action(models.TextChoices):
+        APPROVE = "approve", "approved"
+        EDIT = "edit", "edited and approved"
+        REJECT = "reject", "rejected"
+        FLAG = "flag", "flagged"
+        REOPEN = "reopen", "reopened"
+
+    visible_through = "pair"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    pair = models.ForeignKey(QAPair, on_delete=models.CASCADE, related_name="decisions")
+    action = models.CharField(max_length=8, choices=Action)
+    old_status = models.CharField(max_length=12)
+    new_status = models.CharField(max_length=12)
+    old_prompt = models.ForeignKey(Content, on_delete=models.PROTECT, related_name="+")
+    new_prompt = models.ForeignKey(Content, on_delete=models.PROTECT, related_name="+")
+    old_answer = models.ForeignKey(Content, on_delete=models.PROTECT, null=True, related_name="+")
+    new_answer = models.ForeignKey(Content, on_delete=models.PROTECT, null=True, related_name="+")
+    notes = models.TextField(blank=True)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    decided_at = models.DateTimeField(auto_now_add=True)
+    door = models.CharField(max_length=16, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    objects = MemberQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-decided_at", "-id")
+        indexes: ClassVar[list[Any]] = [
+            models.Index(fields=["pair", "-decided_at"], name="pairdecision_pair")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_action_display()} {self.pair_id}"

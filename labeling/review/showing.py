@@ -1,0 +1,69 @@
+"""A pair as reviewers see it: its messages with pictures, from files that the pair was made from and no other."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import Any
+
+from django.urls import reverse
+
+from governance.errors import InvalidInput, WorkbenchError
+from labeling.generation.models import QAPair
+from labeling.review.prompts import files_in
+from workbench.catalogs.previews import content_type_of, page_as_png, page_count
+from workbench.models import SheetVersion
+from workbench.sheets.selectors import read_file
+
+MOST_PAGES = 10
+
+
+def shown_messages(pair: QAPair) -> list[dict[str, Any]]:
+    """The prompt with the address of a picture in place of each file part, one for each page of a PDF."""
+    places = {path: place for place, path in enumerate(files_in(pair.messages))}
+    return [{**message, "content": _content(message["content"], pair, places)} for message in pair.messages]
+
+
+def _content(content: Any, pair: QAPair, places: dict[str, int]) -> Any:
+    if isinstance(content, str):
+        return content
+    return [shown for part in content for shown in _part(part, pair, places)]
+
+
+def _part(part: dict[str, Any], pair: QAPair, places: dict[str, int]) -> list[dict[str, Any]]:
+    if part["type"] == "text":
+        return [part]
+    path = part["path"]
+    name, url = PurePosixPath(path).name, reverse("labeling:pair-file", args=[pair.pk, places[path]])
+    try:
+        pages = _pages(path, pair.training_sheet.sheet_version)
+    except WorkbenchError as error:
+        return [{"type": "text", "text": f"{name}: {error.message}"}]
+    return [
+        {
+            "type": "image",
+            "url": f"{url}?page={page}",
+            "name": f"{name}, page {page} of {pages}" if pages > 1 else name,
+        }
+        for page in range(1, min(pages, MOST_PAGES) + 1)
+    ]
+
+
+def _pages(path: str, version: SheetVersion) -> int:
+    return page_count(read_file(version, path)) if path.lower().endswith(".pdf") else 1
+
+
+def picture_of(pair: QAPair, place: int, page: int) -> tuple[bytes, str]:
+    """The picture of the file at `place` in the pair's prompt, with its media type.
+
+    :raises InvalidInput: there is no such file, or a browser cannot show it.
+    """
+    paths = list(files_in(pair.messages))
+    if place >= len(paths):
+        raise InvalidInput(f"This pair shows no file {place}.", field="place")
+    content = read_file(pair.training_sheet.sheet_version, paths[place])
+    kind = content_type_of(content)
+    if kind == "application/pdf":
+        return page_as_png(content, page), "image/png"
+    if not kind:
+        raise InvalidInput("This file is no PNG, JPEG, WebP or PDF.", field="place")
+    return content, kind

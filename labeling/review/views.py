@@ -1,0 +1,268 @@
+"""The review desk, and the page on which pairs are decided one after the other. Plain HTML forms."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from governance.admin_base import row_url, status_of
+from governance.errors import StaleVersion, WorkbenchError
+from governance.portal.pages import portal_page, render_page
+from governance.portal.strip import strip_for
+from labeling.generation.models import QAPair, TrainingSheet
+from labeling.generation.selectors import progress_of
+from labeling.generation.showing import bar
+from labeling.review import selectors, services
+from labeling.review.forms import DecisionForm, PromptForm, ReopenForm
+from labeling.review.showing import picture_of, shown_messages
+from labeling.review.transitions import REVIEW
+from labeling.schemas.forms import AnswerForm, data_from, form_for_schema, initial_for
+
+VIEW = "labeling.view_qapair"
+QUEUES = {"": "All to decide", "flagged": "Flagged", "failed": "Failed"}
+
+
+@portal_page("labeling.view_trainingsheet")
+@require_GET
+def review(request: HttpRequest) -> HttpResponse:
+    """Training Sheets with pairs to decide."""
+    rows = [
+        {
+            "sheet": sheet,
+            "url": reverse("labeling:review-pair", args=[sheet.pk]),
+            "page": row_url(sheet),
+            "is_done": not sheet.open_count,  # type: ignore[attr-defined]
+        }
+        for sheet in selectors.waiting_sheets(request.user)[:200]  # type: ignore[arg-type]
+    ]
+    context = {
+        "title": "Review desk",
+        "lead": "Pairs that wait for an expert. What you approve becomes the canonical label of its item.",
+        "rows": rows,
+        "may_generate": request.user.has_perm("labeling.add_trainingsheet"),
+    }
+    return render_page(request, "labeling/review.html", context)
+
+
+class Desk:
+    """One Training Sheet under review by one person, with the queue that they chose."""
+
+    def __init__(self, request: HttpRequest, pk: UUID) -> None:
+        self.request = request
+        self.user: Any = request.user
+        visible = TrainingSheet.objects.visible_to(self.user).select_related(
+            "sheet__connection", "template_version__template", "labelset_version__labelset"
+        )
+        self.sheet: TrainingSheet = get_object_or_404(visible, pk=pk)
+        self.queue = request.GET.get("queue", "") if request.GET.get("queue", "") in QUEUES else ""
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        return dict(self.sheet.template_version.output_schema)
+
+    @property
+    def pairs(self) -> QuerySet[QAPair]:
+        rows = selectors.pairs_in_view(self.sheet, self.user)
+        if self.queue == "flagged":
+            return rows.filter(status=QAPair.Status.FLAGGED)
+        return rows.filter(work_state=QAPair.Work.FAILED) if self.queue == "failed" else rows
+
+    def url(self, pair: QAPair | None = None, **query: Any) -> str:
+        chosen = {"queue": self.queue, "pair": pair.pk if pair else "", **query}
+        text = urlencode({name: value for name, value in chosen.items() if value != ""})
+        base = reverse("labeling:review-pair", args=[self.sheet.pk])
+        return f"{base}?{text}" if text else base
+
+    def pair(self) -> QAPair | None:
+        """The pair in the address, else the next one to decide."""
+        rows = selectors.pairs_in_view(self.sheet, self.user).select_related(
+            "prompt", "answer", "derivation", "reviewed_by", "canonical_label"
+        )
+        if key := self.request.GET.get("pair"):
+            try:
+                return get_object_or_404(rows, pk=UUID(key))
+            except ValueError as error:
+                raise Http404 from error
+        after = self.request.GET.get("after", "")
+        found = selectors.next_open(
+            self.pairs, after=int(after) if after.isdigit() and len(after) < 10 else -1
+        )
+        return rows.get(pk=found.pk) if found else None
+
+
+@portal_page(VIEW)
+def review_pair(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """One pair: what was asked, the answer as a form, the decision; then the next one at once."""
+    desk = Desk(request, pk)
+    pair = desk.pair()
+    if pair is None:
+        return _finished(desk)
+    forms = Forms(desk, pair)
+    if request.method == "POST":
+        try:
+            if forms.decide(request.POST.get("action", "")):
+                return HttpResponseRedirect(desk.url(after=pair.position))
+        except StaleVersion as error:
+            return _page(desk, pair, forms, stale=error)
+        except WorkbenchError as error:
+            forms.refuse(error)
+    return _page(desk, pair, forms)
+
+
+class Forms:
+    """The forms of one pair: answer, prompt, decision, reopening; each with what was posted."""
+
+    def __init__(self, desk: Desk, pair: QAPair) -> None:
+        self.desk, self.pair = desk, pair
+        posted = desk.request.POST if desk.request.method == "POST" else None
+        start = {"version": pair.version, "notes": "", "confidence": "high"}
+        initial = initial_for(pair.answer.body, desk.schema) if pair.answer else None
+        is_reopening = posted is not None and posted.get("action") == "reopen"
+        decision, reopening = (None, posted) if is_reopening else (posted, None)
+        self.answer: AnswerForm = form_for_schema(desk.schema)(decision, initial=initial, prefix="answer")
+        self.prompt = PromptForm(decision, pair=pair, prefix="prompt")
+        self.decision = DecisionForm(decision, initial=start, prefix="pair")
+        self.reopen = ReopenForm(reopening, initial=start, prefix="reopen")
+
+    def decide(self, action: str) -> bool:
+        """Make the decision; False where the forms say what is missing.
+
+        :raises WorkbenchError: a rule stands against it.
+        """
+        steps = {"approve": self._approve, "reject": self._reject, "flag": self._flag, "reopen": self._reopen}
+        return steps[action]() if action in steps else False
+
+    def _approve(self) -> bool:
+        if not (self.answer.is_valid() and self.prompt.is_valid() and self.decision.is_valid()):
+            return False
+        services.approve_pair(
+            pair=self.pair,
+            by=self.desk.user,
+            data=data_from(self.answer, self.desk.schema),
+            messages=self.prompt.edited(),
+            **self.decision.cleaned_data,
+        )
+        return True
+
+    def _reject(self) -> bool:
+        return self._set_aside(services.reject_pair)
+
+    def _flag(self) -> bool:
+        return self._set_aside(services.flag_pair)
+
+    def _set_aside(self, service: Any) -> bool:
+        if not self.decision.is_valid():
+            return False
+        entered = self.decision.cleaned_data
+        service(pair=self.pair, by=self.desk.user, version=entered["version"], notes=entered["notes"])
+        return True
+
+    def _reopen(self) -> bool:
+        if not self.reopen.is_valid():
+            return False
+        services.reopen_pair(pair=self.pair, by=self.desk.user, **self.reopen.cleaned_data)
+        messages.success(self.desk.request, f"{self.pair.item_ref} waits for review again.")
+        return True
+
+    def refuse(self, error: WorkbenchError) -> None:
+        self.decision.add_error(error.field if error.field in self.decision.fields else None, error.message)
+
+
+def _finished(desk: Desk) -> HttpResponse:
+    """Nothing (more) in this queue; how it ended and what comes next."""
+    found = progress_of(desk.sheet)
+    context = _context(desk) | {
+        "title": f"Review · {desk.sheet}",
+        "is_all_decided": not found.undecided,
+        "may_finish": desk.user.has_perm("labeling.change_trainingsheet"),
+        "undo": selectors.last_decided(desk.sheet, desk.user),
+    }
+    context["undo_url"] = desk.url(context["undo"]) if context["undo"] else ""
+    return render_page(desk.request, "labeling/review_finished.html", context)
+
+
+def _context(desk: Desk) -> dict[str, Any]:
+    found = progress_of(desk.sheet)
+    return {
+        "breadcrumbs": [
+            {"label": "Review desk", "url": reverse("labeling:review")},
+            {"label": str(desk.sheet), "url": row_url(desk.sheet)},
+        ],
+        "sheet": desk.sheet,
+        "sheet_url": row_url(desk.sheet),
+        "progress": found,
+        "state_bar": bar(found),
+        "queues": [
+            {"label": label, "url": f"{reverse('labeling:review-pair', args=[desk.sheet.pk])}?queue={name}",
+             "current": name == desk.queue}
+            for name, label in QUEUES.items()
+        ],
+    }  # fmt: skip
+
+
+def _page(desk: Desk, pair: QAPair, forms: Forms, *, stale: StaleVersion | None = None) -> HttpResponse:
+    following = selectors.next_open(desk.pairs, after=pair.position)
+    before = selectors.previous(desk.pairs, before=pair.position)
+    undo = selectors.last_decided(desk.sheet, desk.user)
+    strip = strip_for(pair)
+    is_open = desk.sheet.status == TrainingSheet.Status.READY
+    context = _context(desk) | {
+        "title": f"Review · {desk.sheet}",
+        "pair": pair,
+        "pair_status": status_of(pair),
+        "pair_url": desk.url(pair),
+        "messages_shown": shown_messages(pair),
+        "forms": forms,
+        "strip": strip,
+        "prohibited": [cell for cell in strip.cells if cell.state != "permitted"],
+        "labelset": desk.sheet.labelset_version,
+        "may_decide": desk.user.has_perm(REVIEW) and is_open and pair.status in selectors.OPEN,
+        "may_reopen": desk.user.has_perm(REVIEW) and is_open and pair.status != QAPair.Status.UNLABELED,
+        "is_closed": not is_open,
+        "skip_url": desk.url(following) if following and following.pk != pair.pk else "",
+        "previous_url": desk.url(before) if before else "",
+        "undo_url": desk.url(undo) if undo and undo.pk != pair.pk else "",
+        "facts": _facts(pair),
+        "stale": stale,
+    }
+    status = 412 if stale else 200
+    return render_page(desk.request, "labeling/review_pair.html", context, status=status)
+
+
+def _facts(pair: QAPair) -> list[tuple[str, Any]]:
+    """How the answer came about, as far as it is known."""
+    facts = pair.model_facts
+    sure = f"{pair.ai_confidence:.0%}" if pair.ai_confidence is not None else ""
+    tokens = f"{facts.get('tokens_in')} in, {facts.get('tokens_out')} out" if facts.get("tokens_out") else ""
+    seconds = f"{facts['seconds']:.1f} s" if facts.get("seconds") else ""
+    rows = [
+        ("Model", facts.get("endpoint", "")),
+        ("Sure", sure),
+        ("Tokens", tokens),
+        ("Time", seconds),
+        ("Not reused", pair.not_reused_because),
+        ("Notes", pair.review_notes),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+@portal_page(VIEW)
+@require_GET
+def pair_file(request: HttpRequest, pk: UUID, place: int) -> HttpResponse:
+    """The picture of a file in a pair's prompt, for those who may see the pair."""
+    pair = get_object_or_404(QAPair.objects.visible_to(request.user), pk=pk)  # type: ignore[arg-type]
+    page = request.GET.get("page", "1")
+    try:
+        content, kind = picture_of(pair, place, int(page) if page.isdigit() and len(page) < 6 else 1)
+    except WorkbenchError as error:
+        raise Http404(error.message) from error
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=300"}
+    return HttpResponse(content, content_type=kind, headers=headers)

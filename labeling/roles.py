@@ -1,0 +1,50 @@
+"""What each role may do with pairs, labels and what they are made with."""
+
+_READ = (
+    "labeling.view_labeltype",
+    "labeling.view_labelset",
+    "labeling.view_labelsetversion",
+    "labeling.view_labelsetbinding",
+    "labeling.view_prompttemplate",
+    "labeling.view_templateversion",
+    "labeling.view_canonicallabel",
+    "labeling.view_generationconfig",
+    "labeling.view_trainingsheet",
+    "labeling.view_qapair",
+    "labeling.view_pairdecision",
+    "labeling.view_usecase",
+)
+_WRITE_ASSETS = (
+    "labeling.add_labelset",
+    "labeling.change_labelset",
+    "labeling.delete_labelset",
+    "labeling.add_prompttemplate",
+    "labeling.change_prompttemplate",
+    "labeling.delete_prompttemplate",
+)
+_GENERATE = (
+    "labeling.add_trainingsheet",
+    "labeling.change_trainingsheet",
+    "labeling.add_generationconfig",
+    "labeling.change_generationconfig",
+    "labeling.delete_generationconfig",
+)
+_USE_CASES = ("labeling.add_usecase", "labeling.change_usecase", "labeling.delete_usecase")
+
+GRANTS: dict[str, tuple[str, ...]] = {
+    "data-steward": (*_READ, *_USE_CASES, "labeling.add_labeltype", "labeling.change_labelset"),
+    "domain-expert": (
+        *_READ,
+        "labeling.review_qapair",
+        "labeling.add_canonicallabel",
+        "labeling.change_canonicallabel",
+        "labeling.add_labelset",
+        "labeling.change_labelset",
+        "labeling.change_trainingsheet",
+    ),
+    "approver": _READ,
+    "compliance-officer": _READ,
+    "ml-engineer": (*_READ, *_WRITE_ASSETS, *_GENERATE, *_USE_CASES),
+    "agent-developer": (*_READ, *_WRITE_ASSETS, *_GENERATE),
+    "viewer": _READ,
+}

@@ -1,0 +1,127 @@
+"""The cast and the small world that most tests start from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import Group
+from django.test import TransactionTestCase
+from rest_framework.test import APIClient
+
+from governance.models import Person, User
+from governance.record import triggers
+from governance.roles import group_for
+from tests.proofs import choose_examples
+from tests.together import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
+
+choose_examples()
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(settings, tmp_path: Path) -> None:
+    """Catalog, exports and tracking of each test lie in its own folder."""
+    settings.CATALOG_ROOT = tmp_path / "catalog"
+    settings.EXPORT_ROOT = tmp_path / "exports"
+    settings.MLFLOW_TRACKING_URI = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    settings.MLFLOW_ARTIFACTS = tmp_path / "mlflow-artifacts"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def make_user(db) -> Callable[..., User]:
+    """`make_user("ada", "data-steward", ...)`: an account with a person of its own and these roles."""
+
+    def make(username: str, *roles: str, person: Person | None = None, groups: tuple[Group, ...] = ()) -> User:
+        user = User.objects.create_user(
+            username,
+            password="a long password for tests",
+            first_name=username.capitalize(),
+            is_staff=True,
+            person=person or Person.objects.create(name=username.capitalize()),
+        )
+        user.groups.add(*[group_for(role) for role in roles], *groups)
+        return user
+
+    return make
+
+
+@pytest.fixture
+def team(db) -> Group:
+    """The group with which the cast shares its rows."""
+    return Group.objects.create(name="Team Iris")
+
+
+@pytest.fixture
+def steward(make_user, team) -> User:
+    return make_user("steward", "data-steward", groups=(team,))
+
+
+@pytest.fixture
+def expert(make_user, team) -> User:
+    return make_user("expert", "domain-expert", groups=(team,))
+
+
+@pytest.fixture
+def second_expert(make_user, team) -> User:
+    return make_user("second-expert", "domain-expert", groups=(team,))
+
+
+@pytest.fixture
+def approver(make_user, team) -> User:
+    return make_user("approver", "approver", groups=(team,))
+
+
+@pytest.fixture
+def officer(make_user) -> User:
+    return make_user("officer", "compliance-officer")
+
+
+@pytest.fixture
+def engineer(make_user, team) -> User:
+    return make_user("engineer", "ml-engineer", groups=(team,))
+
+
+@pytest.fixture
+def agent(make_user, team) -> User:
+    return make_user("agent", "agent-developer", groups=(team,))
+
+
+@pytest.fixture
+def viewer(make_user, team) -> User:
+    return make_user("viewer", "viewer", groups=(team,))
+
+
+@pytest.fixture
+def stranger(make_user) -> User:
+    """Holds every role but no grant on anything of the team's."""
+    return make_user(
+        "stranger", "data-steward", "domain-expert", "approver", "ml-engineer", "agent-developer", "viewer"
+    )
+
+
+@pytest.fixture
+def api() -> Callable[[User], APIClient]:
+    """`api(user)`: a signed-in REST client."""
+
+    def client_for(user: User) -> APIClient:
+        client = APIClient()
+        client.force_login(user)
+        return client
+
+    return client_for
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _flush_below_the_guards() -> Iterator[None]:
+    """The one way through for tests that commit: their tables are emptied afterwards as a database's owner can."""
+    flush = TransactionTestCase._fixture_teardown
+
+    def emptied(case: TransactionTestCase) -> None:
+        with triggers.lifted():
+            flush(case)
+
+    TransactionTestCase._fixture_teardown = emptied  # type: ignore[method-assign]
+    yield
+    TransactionTestCase._fixture_teardown = flush  # type: ignore[method-assign]

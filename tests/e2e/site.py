@@ -1,0 +1,147 @@
+"""The real thing, as `make run` starts it: its own data folder, database, web process and worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+PROJECT = Path(__file__).resolve().parents[2]
+STARTS_WITHIN = 90.0
+ADD_THE_STRANGER = """
+import sys, pathlib, django
+django.setup()
+from tests.e2e.stranger import make_rows
+make_rows(pathlib.Path(sys.argv[1]))
+"""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running Workbench with the demonstration in it."""
+
+    url: str
+    passwords: dict[str, str]
+    log: Path
+
+    def log_text(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+
+@contextmanager
+def running_site(folder: Path) -> Iterator[Site]:
+    """Migrate, seed, add another team's rows, start web and worker, and end both."""
+    with _database() as database:
+        environment = _environment(folder, database)
+        _manage(environment, "migrate", "--verbosity", "0")
+        passwords = _passwords_in(_manage(environment, "seed_demo"))
+        _run(environment, "-c", ADD_THE_STRANGER, str(folder))
+        port = _free_port()
+        log = folder / "site.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, "manage.py", "start", "--port", str(port)],
+                cwd=PROJECT,
+                env=environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+            site = Site(f"http://127.0.0.1:{port}", passwords, log)
+            try:
+                _wait_until_healthy(site, process)
+                yield site
+            finally:
+                _end(process)
+
+
+def _environment(folder: Path, database: str) -> dict[str, str]:
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("WORKBENCH_", "DJANGO_", "PYTEST_", "MLFLOW_", "DATABASE_URL"))
+    }
+    own = {
+        "WORKBENCH_DATA": str(folder),
+        "WORKBENCH_CATALOG_FOLDERS": str(folder),
+        "DATABASE_URL": database,
+        "DJANGO_SETTINGS_MODULE": "workbench.settings",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONPATH": str(PROJECT),
+    }
+    return kept | own
+
+
+def _manage(environment: dict[str, str], *arguments: str) -> str:
+    return _run(environment, "manage.py", *arguments)
+
+
+def _run(environment: dict[str, str], *arguments: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=180
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def _passwords_in(printed: str) -> dict[str, str]:
+    """User name → password, as the table of `seed_demo` prints them in its last two columns."""
+    lines = printed.split("Password\n", 1)[1].split("\n\n", 1)[0].splitlines()
+    return {words[-2]: words[-1] for line in lines if (words := line.split())}
+
+
+@contextmanager
+def _database() -> Iterator[str]:
+    """A fresh PostgreSQL database where DATABASE_URL names a server; empty for SQLite in the data folder."""
+    server = os.environ.get("DATABASE_URL", "")
+    if not server:
+        yield ""
+        return
+    import psycopg
+
+    name = f"e2e_{uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+        finally:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_healthy(site: Site, process: subprocess.Popen[bytes]) -> None:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.monotonic() + STARTS_WITHIN
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with direct.open(f"{site.url}/healthz", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"The site does not answer at {site.url}:\n{site.log_text()}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,28 @@
+"""Start-up of this app: its gates, jobs and ports are registered here."""
+
+from django.apps import AppConfig
+
+
+class TrainingConfig(AppConfig):
+    name = "training"
+
+    def ready(self) -> None:
+        from governance import constraints, desk, lifecycle
+        from labeling.generation import derived
+        from training import overview
+        from training.datasets import gates, states, suspension
+        from training.datasets import jobs as dataset_jobs  # noqa: F401 - jobs register themselves
+        from training.datasets import transitions as dataset_transitions
+        from training.evaluations import jobs as evaluation_jobs  # noqa: F401
+        from training.evaluations import transitions as evaluation_transitions
+        from training.exports import jobs as export_jobs  # noqa: F401
+        from training.runs import jobs as run_jobs  # noqa: F401
+        from training.runs import transitions as run_transitions
+
+        lifecycle.register("training.datasetversion", dataset_transitions.ALL)
+        lifecycle.register("training.trainingrun", run_transitions.ALL)
+        lifecycle.register("training.evaluation", evaluation_transitions.ALL)
+        desk.register_gate(gates.APPROVE_GATE)
+        constraints.on_change(suspension.suspend_affected)
+        derived.register(states.training_sheet_states)
+        overview.register()

@@ -1,0 +1,55 @@
+"""Approving a dataset passes this gate: one approver, and a compliance officer where rows are sensitive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from governance.desk import Gate
+from governance.uses import Classification
+from training.datasets import services
+from training.datasets.measures import highest_classification
+from training.datasets.models import DatasetVersion
+from training.datasets.transitions import APPROVE
+
+if TYPE_CHECKING:
+    from governance.models import User
+
+
+def content_of(version: DatasetVersion) -> dict[str, object]:
+    """What an approver is shown, and what the approval binds to."""
+    dataset = version.dataset
+    return {
+        "dataset": dataset.name,
+        "description": dataset.description,
+        "version": version.number,
+        "purpose": dataset.get_purpose_display(),
+        "training sheets": [str(sheet) for sheet in version.training_sheets.order_by("created_at", "id")],
+        "canonical labels of": str(version.label_sheet) if version.label_sheet else "",
+        "rules": version.rules,
+        "split": dataset.split,
+        "fingerprint": version.fingerprint,
+        "counts": version.counts,
+        "exclusions": version.exclusions,
+        "metrics": version.metrics,
+        "highest classification": highest_classification(version).label,
+    }
+
+
+def officer_needed(version: DatasetVersion) -> dict[str, int]:
+    return {"compliance-officer": 1} if highest_classification(version) >= Classification.CONFIDENTIAL else {}
+
+
+def _authors(version: DatasetVersion) -> Iterable[User]:
+    return [version.created_by]
+
+
+APPROVE_GATE = Gate(
+    slug=APPROVE.gate,
+    title="Approve a dataset",
+    content=content_of,
+    perform=services.approve,
+    check=services.check_approvable,
+    authors=_authors,
+    also_needs=officer_needed,
+)

@@ -1,0 +1,87 @@
+"""The lineage page: from source to evaluation and back, as a picture and as text, and the four questions."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+
+from governance.admin_base import row_url
+from governance.errors import InvalidInput
+from governance.portal.graph import graph_as_list, layered_graph
+from governance.portal.pages import portal_page, render_page
+from labeling.models import TrainingSheet
+from training.lineage import graph, selectors
+from training.models import DatasetVersion, ModelVersion
+
+PAIRS_A_PAGE = 25
+
+
+@portal_page("training.view_modeltraininglineage")
+def lineage(request: HttpRequest) -> HttpResponse:
+    """`?node=training-sheet:<id>`; without one, what lineage can start from."""
+    node = request.GET.get("node", "")
+    if not node:
+        return render_page(request, "training/lineage_start.html", _choices(request.user))
+    slug, key = _parsed(node)
+    try:
+        start = graph.start_of(slug, key, request.user)
+    except InvalidInput as error:
+        raise Http404(error.message) from error
+    chain = graph.chain_around(slug, key, request.user)
+    nodes, edges = graph.drawing(chain)
+    context = {
+        "title": f"Lineage of {start}",
+        "lead": "Where it came from, and what came of it.",
+        "breadcrumbs": [{"label": "Lineage", "url": reverse("training:lineage")}],
+        "start": start,
+        "start_url": row_url(start),
+        "picture": layered_graph(nodes, edges, title=f"Lineage of {start}"),
+        "text": graph_as_list(nodes, edges),
+        "cut": chain.cut,
+        "partial": not request.user.has_perm("governance.read_every_row"),
+        **_answers(request, start),
+    }
+    return render_page(request, "training/lineage.html", context)
+
+
+def _parsed(node: str) -> tuple[str, UUID]:
+    slug, _, key = node.partition(":")
+    try:
+        return slug, UUID(key)
+    except ValueError as error:
+        raise Http404(f"{node!r} is no node; expected kind:id.") from error
+
+
+def _choices(user: Any) -> dict[str, Any]:
+    def links(slug: str, rows: Any) -> list[dict[str, str]]:
+        return [{"label": str(row), "url": f"?node={slug}:{row.pk}"} for row in rows[:20]]
+
+    groups = [
+        {"title": "Model versions",
+         "links": links("model", ModelVersion.objects.visible_to(user).select_related("model"))},
+        {"title": "Datasets",
+         "links": links("dataset", DatasetVersion.objects.visible_to(user).select_related("dataset"))},
+        {"title": "Training Sheets", "links": links("training-sheet", TrainingSheet.objects.visible_to(user))},
+    ]  # fmt: skip
+    return {
+        "title": "Lineage",
+        "lead": "From source to evaluation and back. Choose where to start.",
+        "groups": groups,
+        "has_any": any(group["links"] for group in groups),
+        "start_url": reverse("labeling:generate") if user.has_perm("labeling.add_trainingsheet") else "",
+    }
+
+
+def _answers(request: HttpRequest, start: Any) -> dict[str, Any]:
+    """The questions of lineage that this kind of node answers."""
+    user: Any = request.user
+    if isinstance(start, TrainingSheet):
+        return {"comparison": selectors.compare_models_on(start, user)}
+    if isinstance(start, ModelVersion):
+        pairs = Paginator(selectors.pairs_of(start, user), PAIRS_A_PAGE).get_page(request.GET.get("page"))
+        return {"training_sheets": selectors.training_sheets_of(start, user), "pairs": pairs}
+    return {}

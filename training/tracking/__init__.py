@@ -1,0 +1,1 @@
+"""Where runs, their numbers and their models are recorded."""

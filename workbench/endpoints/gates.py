@@ -1,0 +1,37 @@
+"""A model endpoint receives more than internal data only once others agreed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from governance.desk import Gate
+from workbench.endpoints import services
+from workbench.endpoints.models import ModelEndpoint
+
+if TYPE_CHECKING:
+    from governance.models import User
+
+
+def content_of(endpoint: ModelEndpoint) -> dict[str, object]:
+    """Where data would go. How high it would be cleared is in the request's payload, bound just the same."""
+    return {
+        "name": endpoint.name,
+        "engine": endpoint.engine,
+        "base_url": endpoint.base_url,
+        "model_name": endpoint.model_name,
+    }
+
+
+def _authors(endpoint: ModelEndpoint) -> Iterable[User]:
+    return [endpoint.created_by] if endpoint.created_by else []
+
+
+CLEARANCE_GATE = Gate(
+    slug=services.CLEARANCE_GATE,
+    title="Clear a model endpoint",
+    content=content_of,
+    perform=services.perform_clearance,
+    authors=_authors,
+    default_approvals={"compliance-officer": 1},
+)

@@ -1,0 +1,289 @@
+"""The one settings file. Everything that differs between machines comes from the environment.
+
+The embedded default needs no service and no account; with WORKBENCH_DEBUG off and a public host it refuses
+to start on anything unsafe.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, default)
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    value = os.environ.get(name, "").lower()
+    if value not in {"", "0", "1", "true", "false"}:
+        raise ImproperlyConfigured(f"{name}={value!r}: expected 1 or 0.")
+    return value in {"1", "true"} if value else default
+
+
+def number(name: str, default: int) -> int:
+    try:
+        return int(os.environ.get(name, default))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}={os.environ[name]!r}: expected a whole number.") from error
+
+
+DATA_DIR = Path(text("WORKBENCH_DATA", str(BASE_DIR / "data"))).resolve()
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+
+def kept_secret(name: str) -> str:
+    """The secret in environment variable `name`, else one made once and kept in the data folder (mode 600)."""
+    if value := os.environ.get(name):
+        return value
+    path = DATA_DIR / f".{name.lower()}"
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text()
+    with os.fdopen(handle, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    return path.read_text()
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's settings for a `postgres://` URL; SQLite in the data folder when empty."""
+    if not url:
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATA_DIR / "workbench.sqlite3",
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 30,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+            },
+        }
+    parts = urlparse(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise ImproperlyConfigured(f"DATABASE_URL begins with {parts.scheme!r}: expected postgres://…")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.path.lstrip("/"),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        # Compiling a short query takes longer than running it, and fresh tables have no statistics to tell.
+        "OPTIONS": {"options": "-c jit=off"},
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+DEBUG = flag("WORKBENCH_DEBUG")
+SECRET_KEY = kept_secret("WORKBENCH_SECRET_KEY")
+SEALING_KEY = base64.urlsafe_b64encode(hashlib.sha256(kept_secret("WORKBENCH_SEALING_KEY").encode()).digest())
+ALLOWED_HOSTS = text("WORKBENCH_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+CSRF_TRUSTED_ORIGINS = [origin for origin in text("WORKBENCH_TRUSTED_ORIGINS").split(",") if origin]
+ENVIRONMENT_BADGE = text("WORKBENCH_BADGE", "demo · embedded")
+
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "guardian",
+    "simple_history",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "csp",
+    "governance",
+    "workbench",
+    "labeling",
+    "training",
+    "governance.portal.config.PortalAdminConfig",
+]
+
+MIDDLEWARE = [
+    "governance.middleware.StreamingMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "governance.middleware.ActingMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "workbench.urls"
+ASGI_APPLICATION = "workbench.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "governance.portal.context.portal",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": database(text("DATABASE_URL"))}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "governance.User"
+AUTHENTICATION_BACKENDS = ["governance.access.RowBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+ANONYMOUS_USER_NAME = None
+GUARDIAN_MONKEY_PATCH_USER = False
+SILENCED_SYSTEM_CHECKS = ["guardian.W001"]  # our backend answers for guardian's grants
+LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+
+LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = "workbench.formats"
+TIME_ZONE = text("WORKBENCH_TIME_ZONE", "UTC")
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+# Content may come from this server only; no inline script or style, no eval.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+if flag("WORKBENCH_HTTPS"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_HSTS_SECONDS = 31_536_000
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
+
+CATALOG_ROOT = Path(text("WORKBENCH_CATALOG", str(DATA_DIR / "catalog")))
+# Further folders that connections may read, separated like PATH.
+CATALOG_FOLDERS = [folder for folder in text("WORKBENCH_CATALOG_FOLDERS").split(os.pathsep) if folder]
+# The key that signs the record's checkpoints, and the folder where they leave the database.
+RECORD_KEY = text("WORKBENCH_RECORD_KEY")
+RECORD_KEY_FILE = Path(text("WORKBENCH_RECORD_KEY_FILE", str(DATA_DIR / ".record_signing_key")))
+RECORD_CHECKPOINTS = Path(text("WORKBENCH_RECORD_CHECKPOINTS", str(DATA_DIR / "checkpoints")))
+# Seconds between two seals of the record, two readings of all tags, and two looks for permissions that have run out;
+# 0 means never.
+SEAL_EVERY = number("WORKBENCH_SEAL_EVERY", 60)
+TAGS_EVERY = number("WORKBENCH_TAGS_EVERY", 900)
+EXPIRY_EVERY = number("WORKBENCH_EXPIRY_EVERY", 300)
+EXPORT_ROOT = DATA_DIR / "exports"
+MLFLOW_TRACKING_URI = text("MLFLOW_TRACKING_URI", f"sqlite:///{DATA_DIR / 'mlflow.db'}")
+MLFLOW_ARTIFACTS = DATA_DIR / "mlflow-artifacts"
+
+BROKER_FOLDER = DATA_DIR / "broker"
+CELERY_BROKER_URL = text("WORKBENCH_BROKER_URL") or "filesystem://localhost"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+if CELERY_BROKER_URL.startswith("filesystem"):
+    for folder in ("queue", "control"):
+        (BROKER_FOLDER / folder).mkdir(parents=True, exist_ok=True)
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(BROKER_FOLDER / "queue"),
+        "data_folder_out": str(BROKER_FOLDER / "queue"),
+        "control_folder": str(BROKER_FOLDER / "control"),
+        "polling_interval": 0.05,
+    }
+else:
+    # A broker that is away must not hold up a request: the job row is the truth, the sweep wakes it later.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "max_retries": 1}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "governance.api.authentication.ActingSessionAuthentication",
+        "governance.api.authentication.ActingTokenAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["governance.api.parsers.StorableJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "governance.api.pagination.NewestFirst",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "governance.api.problems.problem_handler",
+    "PAGE_SIZE": 50,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Workbench API",
+    "DESCRIPTION": "Governed data to models that can be answered for: every noun and action of the portal.",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "governance.api.schema.add_problems",
+        "governance.api.schema.add_summaries",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "UseEnum": "governance.uses.Use",
+        "ClassificationEnum": ["public", "internal", "confidential", "restricted"],
+        "CatalogObjectKindEnum": "workbench.catalogs.models.CatalogObject.Kind",
+        "ConnectionEngineEnum": "workbench.catalogs.models.Connection.Engine",
+        "EndpointEngineEnum": "workbench.endpoints.models.ModelEndpoint.Engine",
+        "SourceKindEnum": "workbench.sheets.definition.KINDS",
+        "ApprovalStateEnum": "governance.models.ApprovalRequest.State",
+        "JobStateEnum": "governance.models.Job.State",
+        "VersionStatusEnum": "workbench.sheets.models.SheetVersion.Status",
+        "GenerationModeEnum": "labeling.generation.models.Mode",
+        "TrainingSheetStatusEnum": "labeling.generation.models.TrainingSheet.Status",
+        "PairStatusEnum": "labeling.generation.models.QAPair.Status",
+        "PairOriginEnum": "labeling.generation.models.QAPair.Origin",
+        "DatasetStatusEnum": "training.datasets.models.DatasetVersion.Status",
+    },
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": text("WORKBENCH_LOG_LEVEL", "WARNING")},
+}

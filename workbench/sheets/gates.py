@@ -1,0 +1,46 @@
+"""Publishing a Sheet passes this gate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from governance.desk import Gate
+from workbench.sheets import services
+from workbench.sheets.models import SheetVersion
+
+if TYPE_CHECKING:
+    from governance.models import User
+
+
+def content_of(version: SheetVersion) -> dict[str, object]:
+    """What an approver is shown, and what the approval binds to."""
+    sheet = version.sheet
+    return {
+        "sheet": sheet.name,
+        "description": sheet.description,
+        "version": version.number,
+        "connection": sheet.connection.name,
+        "item key": sheet.item_key,
+        "primary source": f"{version.primary_kind} {version.primary_ref}",
+        "secondary sources": version.sources,
+        "filter": version.filter_sql,
+        "sample size": version.sample_size,
+        "columns": version.columns,
+        "column roles": version.column_roles,
+        "items": version.item_count,
+    }
+
+
+def _authors(version: SheetVersion) -> Iterable[User]:
+    return [version.created_by]
+
+
+PUBLISH_GATE = Gate(
+    slug=services.GATE,
+    title="Publish a Sheet",
+    content=content_of,
+    perform=services.publish_approved,
+    check=services.check_publishable,
+    authors=_authors,
+)
