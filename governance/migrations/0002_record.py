@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('body', models.TextField()),
                 ('signature', models.CharField(max_length=128)),
                 ('frontier', models.JSONField(default=list, help_text='What is needed to append to the tree.')),
-                ('horizon', models.BigIntegerField(default=0, help_text='Every entry of an older transaction is sealed.')),
+                ('snapshot', models.TextField(blank=True, help_text="PostgreSQL's: every entry that it shows is sealed.")),
                 ('last_entry', models.BigIntegerField(default=0, help_text='The highest entry that is sealed.')),
             ],
             options={
@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
                 ('values_digest', models.CharField(max_length=64)),
                 ('previous', models.CharField(max_length=64)),
                 ('entry_hash', models.CharField(max_length=64)),
-                ('transaction', models.BigIntegerField(default=0, help_text="PostgreSQL's transaction, to seal none too early.")),
+                ('transaction', models.BigIntegerField(default=0, help_text="PostgreSQL's; entries are sealed in its order.")),
             ],
             options={
                 'verbose_name_plural': 'record entries',

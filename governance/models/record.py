@@ -70,7 +70,7 @@ class RecordEntry(models.Model):
     values_digest = models.CharField(max_length=HASH_LENGTH)
     previous = models.CharField(max_length=HASH_LENGTH)
     entry_hash = models.CharField(max_length=HASH_LENGTH)
-    transaction = models.BigIntegerField(default=0, help_text="PostgreSQL's transaction, to seal none too early.")
+    transaction = models.BigIntegerField(default=0, help_text="PostgreSQL's; entries are sealed in its order.")
 
     objects = RecordEntryQuerySet.as_manager()
 
@@ -144,7 +144,7 @@ class Checkpoint(models.Model):
     body = models.TextField()
     signature = models.CharField(max_length=128)
     frontier = models.JSONField(default=list, help_text="What is needed to append to the tree.")
-    horizon = models.BigIntegerField(default=0, help_text="Every entry of an older transaction is sealed.")
+    snapshot = models.TextField(blank=True, help_text="PostgreSQL's: every entry that it shows is sealed.")
     last_entry = models.BigIntegerField(default=0, help_text="The highest entry that is sealed.")
 
     objects = RoleQuerySet.as_manager()

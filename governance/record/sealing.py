@@ -31,16 +31,16 @@ def seal() -> Checkpoint | None:
 
 
 def _seal() -> Checkpoint | None:
-    horizon = _lock_and_look()
+    snapshot = _lock_and_look()
     last = Checkpoint.objects.order_by("-number").first()
     size = last.size if last else 0
-    if not _place(last, size, horizon):
+    if not _place(last, size):
         return None
     tree = _tree_at(last)
     leaves = SealedEntry.objects.filter(position__gte=size).order_by("position").values_list("leaf", flat=True)
     for leaf in leaves.iterator(chunk_size=10_000):
         tree.append(leaf)
-    return _sign(last, tree, horizon)
+    return _sign(last, tree, snapshot)
 
 
 def _tree_at(last: Checkpoint | None) -> Tree:
@@ -69,28 +69,25 @@ def signed_tree(checkpoint: Checkpoint) -> Tree | None:
     return tree if (tree.size, tree.root()) == (signed.size, signed.root) else None
 
 
-def _lock_and_look() -> int:
-    """The oldest transaction that may still commit an entry; on SQLite writers take turns, so there is none."""
+def _lock_and_look() -> str:
+    """What PostgreSQL shows from here on: which transactions are done. On SQLite writers take turns."""
     if connection.vendor != "postgresql":
-        return 0
+        return ""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-        return int(cursor.fetchone()[0])
+        cursor.execute("SELECT pg_current_snapshot()::text")
+        return str(cursor.fetchone()[0])
 
 
-def _place(last: Checkpoint | None, size: int, horizon: int) -> int:
-    """Give every entry below `horizon` that has no place yet the next one; returns how many."""
-    # Entries come late only from transactions that were open at the last seal. Ids alone tell after a restore
-    # into a new server, whose transactions are counted from the start again.
-    new = (
-        "e.id > %s"
-        if connection.vendor == "sqlite"
-        else '(e."transaction" >= %s OR e.id > %s) AND e."transaction" < %s'
-    )
-    bounds = [last.last_entry if last else 0]
-    if connection.vendor != "sqlite":
-        bounds = [last.horizon if last else 0, *bounds, horizon]
+def _place(last: Checkpoint | None, size: int) -> int:
+    """Give every committed entry that has no place yet the next one; returns how many."""
+    # An entry comes late only from a transaction that was open at the last seal, so not below its oldest one. Ids
+    # alone tell after a restore into a new server, whose transactions are counted from the start again.
+    new = "e.id > %s"
+    bounds: list[Any] = [last.last_entry if last else 0]
+    if last and last.snapshot:
+        new = f'({new} OR e."transaction" >= pg_snapshot_xmin(%s::pg_snapshot)::text::bigint)'
+        bounds.append(last.snapshot)
     entry, sealed = RecordEntry._meta.db_table, SealedEntry._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
@@ -102,7 +99,7 @@ def _place(last: Checkpoint | None, size: int, horizon: int) -> int:
         return int(cursor.rowcount)
 
 
-def _sign(last: Checkpoint | None, tree: Tree, horizon: int) -> Checkpoint:
+def _sign(last: Checkpoint | None, tree: Tree, snapshot: str) -> Checkpoint:
     key, private = keys.signer()
     body = checkpoint_body(
         site=site_of(last),
@@ -125,7 +122,7 @@ def _sign(last: Checkpoint | None, tree: Tree, horizon: int) -> Checkpoint:
         body=body,
         signature=private.sign(body.encode()).hex(),
         frontier=tree.frontier,
-        horizon=horizon,
+        snapshot=snapshot,
         last_entry=max(newest.values_list("entry_id", flat=True)[0], last.last_entry if last else 0),
     )
 

@@ -10,8 +10,8 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.conf import settings
-from django.db import connection
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import BooleanField, Exists, OuterRef
+from django.db.models.expressions import RawSQL
 
 from governance.models import Checkpoint, Erasure, RecordEntry, RecordValues, SealedEntry, SigningKey
 from governance.record import sealing, triggers, verifier
@@ -142,8 +142,10 @@ def _smuggled() -> Iterator[Fault]:
     last = Checkpoint.objects.order_by("-number").first()
     if last is None:
         return
-    late = Q(transaction__lt=last.horizon) if connection.vendor == "postgresql" else Q()
-    rows = RecordEntry.objects.filter(late, pk__lte=last.last_entry, sealed__isnull=True)
+    rows = RecordEntry.objects.filter(pk__lte=last.last_entry, sealed__isnull=True)
+    if last.snapshot:  # a transaction that was open then may have committed since
+        was_shown = 'pg_visible_in_snapshot("transaction"::text::xid8, %s::pg_snapshot)'
+        rows = rows.filter(RawSQL(was_shown, [last.snapshot], output_field=BooleanField()))  # noqa: S611 - a constant
     for row in rows.values("id", "kind", "object_id", "version").iterator():
         yield Fault(
             entry_id=row["id"], kind=row["kind"], object_id=row["object_id"], version=row["version"],
