@@ -8,6 +8,7 @@ from governance.models.collections import (
     RoleQuerySet,
     Tracked,
 )
+from governance.models.compliance import EvidenceExport, SavedQuestion
 from governance.models.constraints import (
     ConstrainedModel,
     ConstraintChange,
@@ -33,6 +34,7 @@ __all__ = [
     "Derivation",
     "DerivationParent",
     "Erasure",
+    "EvidenceExport",
     "GatePolicy",
     "GovernedQuerySet",
     "GovernedRow",
@@ -44,6 +46,7 @@ __all__ = [
     "RecordValues",
     "RoleDescription",
     "RoleQuerySet",
+    "SavedQuestion",
     "SealedEntry",
     "SigningKey",
     "TagRule",
