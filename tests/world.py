@@ -24,9 +24,11 @@ from governance.models import (
     ConstraintChange,
     Derivation,
     DerivationParent,
+    EvidenceExport,
     GatePolicy,
     Job,
     Person,
+    SavedQuestion,
     TagRule,
     User,
 )
@@ -226,6 +228,11 @@ def _add_ground(world: World, word: str, owner: User, now: Any) -> None:
         kind="workbench.sheet", object_id=sheet.pk, subject_label=str(sheet), old_allowed=ALL_USES,
         new_allowed=ALL_USES, old_prohibited=0, new_prohibited=1, old_classification=1, new_classification=1,
         direction="tightened", reason=f"of {word}", actor_name=owner.username, door="admin",
+    ))  # fmt: skip
+    world.add(SavedQuestion(name=f"{word} question", filters={"use": "training"}, owner=owner))
+    world.add(EvidenceExport(
+        question=f"{word} question", reason=f"of {word}", objects_count=1, entries_count=1, digest=_digest(word),
+        made_by_id=owner.pk, made_by_name=owner.username,
     ))  # fmt: skip
     world[TagRule] = TagRule.objects.get(tag="PHI")
     world[GatePolicy] = GatePolicy.objects.get(gate="sheet-publish")

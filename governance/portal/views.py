@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 
 from governance import access, constraints, derivations, jobs, records
 from governance.admin_base import DeskAdmin, row_url
+from governance.compliance import questions
 from governance.errors import WorkbenchError
 from governance.models import ApprovalRequest, ConstrainedModel, GovernedRow, Job
 from governance.portal.pages import portal_page, render_page
@@ -132,9 +133,11 @@ def why(request: HttpRequest, kind: str, pk: UUID) -> HttpResponse:
         "constraint": strip_for(row),
         "breadcrumbs": [{"label": str(row), "url": row_url(row)}],
         "row": row,
+        "row_kind": row._meta.label_lower,
         "own": strip_of(row.own_uses, 31, row.data_classification, reason=row.usage_reason),
         "ancestors": [_shown(one, request.user) for one in binding],
         "changes": records.changes_visible_to(request.user).filter(kind=kind, object_id=pk)[:20],
+        "question": questions.about(row, Use.TRAINING),
         "form": form if may_tighten else None,
         "may_request": request.user.has_perm("governance.request_relaxation"),
     }

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from governance.spreadsheets import FORMULA_STARTS, formula_safe
 from labeling.exports import ExportRow, write_chat_jsonl, write_csv, write_csv_table, write_parquet
 from labeling.exports.errors import RowNotExportable
-from labeling.exports.tables import FORMULA_STARTS, formula_safe
 from tests.proofs import examples
 
 WRITERS = [write_chat_jsonl, write_parquet, write_csv]
