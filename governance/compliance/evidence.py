@@ -158,7 +158,8 @@ def _write(out: BinaryIO, objects: list[Object], asked: Asked, by: User) -> dict
     newest = RecordEntry.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
     count = _count(objects, newest)
     _, private = keys.signer()
-    checkpoints: list[Any] = list(Checkpoint.objects.order_by("number").values("number", "body", "signature", "key_id", "size"))
+    columns = ("number", "body", "signature", "key_id", "size")
+    checkpoints: list[Any] = list(Checkpoint.objects.order_by("number").values(*columns))
     last = checkpoints[-1] if checkpoints else None
     size = last["size"] if last else 0
     leaves = SealedEntry.objects.filter(position__lt=size).order_by("position").values_list("leaf", flat=True)

@@ -70,8 +70,10 @@ def asked_in(query: Mapping[str, Any]) -> dict[str, str]:
 
 
 def words(asked: Mapping[str, Any]) -> str:
-    """What is asked, for people: "use: training-lost; in the last days: 30"."""
-    return "; ".join(f"{FILTERS[name].title}: {value}" for name, value in asked.items() if name in FILTERS)
+    """What is asked, for people: "use: training prohibited; in the last days: 30"."""
+    named = {"use": _uses(), "kind": _kinds(), "classification": _classification_steps()}
+    told = ((FILTERS[name].title, named.get(name, {}).get(value, value)) for name, value in asked.items())
+    return "; ".join(f"{title}: {value}" for title, value in told)
 
 
 def _one_of(value: str, known: Mapping[str, Any] | tuple[str, ...], field: str) -> None:

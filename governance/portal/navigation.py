@@ -84,7 +84,7 @@ SECTIONS: tuple[Section, ...] = (
             _changelist("Constraint changes", "governance.constraintchange"),
             _changelist("Record", "governance.recordentry"),
             _changelist("Checkpoints", "governance.checkpoint"),
-            _changelist("Evidence", "governance.evidenceexport"),
+            _changelist("Evidence handed out", "governance.evidenceexport"),
             _changelist("Tag rules", "governance.tagrule"),
             _changelist("Gate policies", "governance.gatepolicy"),
             _changelist("Use cases", "labeling.usecase"),
