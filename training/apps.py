@@ -8,6 +8,7 @@ class TrainingConfig(AppConfig):
 
     def ready(self) -> None:
         from governance import constraints, desk, lifecycle
+        from governance.portal import related
         from labeling.generation import derived
         from training import overview
         from training.datasets import gates, states, suspension
@@ -16,6 +17,7 @@ class TrainingConfig(AppConfig):
         from training.evaluations import jobs as evaluation_jobs  # noqa: F401
         from training.evaluations import transitions as evaluation_transitions
         from training.exports import jobs as export_jobs  # noqa: F401
+        from training.lineage.views import recall_link
         from training.runs import jobs as run_jobs  # noqa: F401
         from training.runs import transitions as run_transitions
 
@@ -26,3 +28,4 @@ class TrainingConfig(AppConfig):
         constraints.on_change(suspension.suspend_affected)
         derived.register(states.training_sheet_states)
         overview.register()
+        related.register_link(recall_link)

@@ -17,5 +17,6 @@ urlpatterns = [
     path("train/affected/", runs.affected, name="affected"),
     path("train/evaluations/new/", evaluations.evaluation_new, name="evaluation-new"),
     path("train/evaluations/compare/", evaluations.compare, name="compare"),
+    path("recall/<str:kind>/<uuid:pk>/", lineage.recall_page, name="recall"),
     path("lineage/", lineage.lineage, name="lineage"),
 ]

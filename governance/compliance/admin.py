@@ -18,7 +18,7 @@ from governance.admin_base import DeskAdmin
 from governance.compliance import filters, tables
 from governance.errors import InvalidInput
 from governance.models import ConstraintChange, EvidenceExport
-from governance.portal import content
+from governance.portal import content, related
 from governance.portal.marks import chip, use_strip
 from governance.portal.strip import strip_of
 
@@ -69,6 +69,11 @@ class ConstraintChangeAdmin(DeskAdmin):
             path("json/", site.admin_view(self.json_view), name="governance_constraintchange_json"),
             *super().get_urls(),
         ]
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        context = super().page_context(request, row)
+        links = related.links_of(row.kind, row.object_id, request.user)
+        return context | {"object_actions": [*context["object_actions"], *links]}
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """A filter that cannot be asked so is named; a list that ignored it would be a wrong answer."""

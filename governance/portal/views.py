@@ -19,6 +19,7 @@ from governance.admin_base import DeskAdmin, row_url
 from governance.compliance import questions
 from governance.errors import WorkbenchError
 from governance.models import ApprovalRequest, ConstrainedModel, GovernedRow, Job
+from governance.portal import related
 from governance.portal.pages import portal_page, render_page
 from governance.portal.strip import strip_for, strip_of
 from governance.uses import Classification, Use, mask_of, uses_in
@@ -133,6 +134,7 @@ def why(request: HttpRequest, kind: str, pk: UUID) -> HttpResponse:
         "constraint": strip_for(row),
         "breadcrumbs": [{"label": str(row), "url": row_url(row)}],
         "row": row,
+        "page_actions": related.links_of(row._meta.label_lower, row.pk, request.user),
         "row_kind": row._meta.label_lower,
         "own": strip_of(row.own_uses, 31, row.data_classification, reason=row.usage_reason),
         "ancestors": [_shown(one, request.user) for one in binding],
