@@ -237,7 +237,7 @@ import pyarrow.parquet
 
 def rows(count):
     for number in range(count):
-        text = f"{number} " + "%05d" % number * 10_000
+        text = f"{number} " + "%05d" % number * 2_000  # a hundred megabytes in all
         yield exports.ExportRow(
             messages=[{"role": "user", "content": text}], answer="a", item_ref=str(number), split="train",
             label_type="t", pair_id=str(number),
