@@ -503,7 +503,7 @@ def check(settings: Settings) -> dict[str, Any]:
 def check_alone(settings: Settings) -> dict[str, Any]:
     """A bundle of all chains, checked by the program that knows nothing of the Workbench."""
     from governance.record import verification, verifier
-    from tests.bundles import bundle_of
+    from tests.recordwork_bundle import bundle_of
 
     path = settings.folder / "evidence.zip"
     public_key = bundle_of(path, (entry for entry in verification.entries() if entry["kind"] == KIND))
