@@ -11,7 +11,7 @@ class TrainingConfig(AppConfig):
         from governance.portal import related
         from labeling.generation import derived
         from training import overview
-        from training.datasets import gates, states, suspension
+        from training.datasets import gates, probes, states, suspension
         from training.datasets import jobs as dataset_jobs  # noqa: F401 - jobs register themselves
         from training.datasets import transitions as dataset_transitions
         from training.evaluations import jobs as evaluation_jobs  # noqa: F401
@@ -28,4 +28,5 @@ class TrainingConfig(AppConfig):
         constraints.on_change(suspension.suspend_affected)
         derived.register(states.training_sheet_states)
         overview.register()
+        probes.register()
         related.register_link(recall_link)
