@@ -283,3 +283,16 @@ def test_the_owner_meets_the_word_everywhere(theirs, client):
     silent = [one for one in lists if WORD not in client.get(one).content.decode().lower()]
 
     assert lists and not silent
+
+
+def test_the_doors_that_were_tried_are_counted(ours, capsys):
+    doors = {
+        "pages of lists, forms, histories and steps": admin_addresses(ours),
+        "our own pages and downloads": page_addresses(ours),
+        "addresses of the API": api_addresses(ours),
+        "kinds of row": list(admin.site._registry),
+    }
+
+    with capsys.disabled():
+        print("\n" + ", ".join(f"{len(found)} {name}" for name, found in doors.items()), end=" ")  # noqa: T201
+    assert all(doors.values())
