@@ -42,13 +42,12 @@ class Migration(migrations.Migration):
                 ('history_user_id', models.BigIntegerField(blank=True, null=True)),
                 ('history_change_reason', models.TextField(blank=True, default='')),
                 ('id', models.UUIDField(db_index=True, default=governance.ids.uuid7, editable=False)),
-                ('title', models.CharField(max_length=200)),
+                ('name', models.CharField(max_length=200)),
                 ('filters', models.JSONField(default=dict, help_text='Filters by name, such as {"use": "training"}.')),
                 ('created_at', models.DateTimeField(blank=True, editable=False)),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
-                ('owner', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': 'historical saved question',
@@ -62,14 +61,30 @@ class Migration(migrations.Migration):
             name='SavedQuestion',
             fields=[
                 ('id', models.UUIDField(default=governance.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('title', models.CharField(max_length=200)),
+                ('name', models.CharField(max_length=200)),
                 ('filters', models.JSONField(default=dict, help_text='Filters by name, such as {"use": "training"}.')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                'ordering': ('title', 'id'),
-                'constraints': [models.UniqueConstraint(fields=('owner', 'title'), name='savedquestion_title_of_owner')],
+                'ordering': ('name', 'id'),
             },
+        ),
+        migrations.AddIndex(
+            model_name='constraintchange',
+            index=models.Index(fields=['actor_name', 'actor_id'], name='constraintchange_people'),
+        ),
+        migrations.AddField(
+            model_name='historicalsavedquestion',
+            name='owner',
+            field=models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddField(
+            model_name='savedquestion',
+            name='owner',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+        ),
+        migrations.AddConstraint(
+            model_name='savedquestion',
+            constraint=models.UniqueConstraint(fields=('owner', 'name'), name='savedquestion_name_of_owner'),
         ),
     ]

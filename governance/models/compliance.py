@@ -15,7 +15,7 @@ class SavedQuestion(Tracked):
     """One question about constraint changes that is asked again: a name, and the filters that answer it."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    title = models.CharField(max_length=200)
+    name = models.CharField(max_length=200)
     filters = models.JSONField(default=dict, help_text='Filters by name, such as {"use": "training"}.')
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -23,13 +23,13 @@ class SavedQuestion(Tracked):
     objects = RoleQuerySet.as_manager()
 
     class Meta:
-        ordering = ("title", "id")
+        ordering = ("name", "id")
         constraints: ClassVar[list[Any]] = [
-            models.UniqueConstraint(fields=["owner", "title"], name="savedquestion_title_of_owner"),
+            models.UniqueConstraint(fields=["owner", "name"], name="savedquestion_name_of_owner"),
         ]
 
     def __str__(self) -> str:
-        return self.title
+        return self.name
 
 
 class EvidenceExport(models.Model):

@@ -244,6 +244,7 @@ class ConstraintChange(models.Model):
         indexes: ClassVar[list[Any]] = [
             models.Index(fields=["kind", "object_id", "changed_at"], name="constraintchange_subject"),
             models.Index(fields=["-changed_at", "-id"], name="constraintchange_newest"),
+            models.Index(fields=["actor_name", "actor_id"], name="constraintchange_people"),
         ]
 
     def __str__(self) -> str:
