@@ -113,6 +113,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "governance.view_user",
         "governance.view_recordentry",
         "governance.view_checkpoint",
+        "governance.view_signinevent",
+        "governance.view_apitoken",
         "auth.view_group",
     ),
     "ml-engineer": (*_EVERYONE_MAY, "governance.tighten_constraint", "governance.request_relaxation"),

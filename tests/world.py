@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from governance.ids import uuid7
 from governance.models import (
+    ApiToken,
     Approval,
     ApprovalRequest,
     ConstraintChange,
@@ -226,6 +227,11 @@ def _add_ground(world: World, word: str, owner: User, now: Any) -> None:
         kind="workbench.sheet", object_id=sheet.pk, subject_label=str(sheet), old_allowed=ALL_USES,
         new_allowed=ALL_USES, old_prohibited=0, new_prohibited=1, old_classification=1, new_classification=1,
         direction="tightened", reason=f"of {word}", actor_name=owner.username, door="admin",
+    ))  # fmt: skip
+    world.add(SignInEvent(user=owner, name=f"{word} person", way="password", outcome="signed_in", address="192.0.2.1"))
+    world.add(ApiToken(
+        user=owner, name=f"{word} program", start="wb_000000", digest=_digest(f"{word} token"), scopes=["read"],
+        created_by=owner, expires_at=now + timedelta(days=1),
     ))  # fmt: skip
     world[TagRule] = TagRule.objects.get(tag="PHI")
     world[GatePolicy] = GatePolicy.objects.get(gate="sheet-publish")

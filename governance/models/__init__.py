@@ -22,8 +22,10 @@ from governance.models.constraints import (
 from governance.models.jobs import Job
 from governance.models.people import Person, RoleDescription, User
 from governance.models.record import Checkpoint, Erasure, RecordEntry, RecordValues, SealedEntry, SigningKey
+from governance.models.sign_in import ApiToken, SignInEvent
 
 __all__ = [
+    "ApiToken",
     "Approval",
     "ApprovalRequest",
     "Checkpoint",
@@ -48,6 +50,7 @@ __all__ = [
     "RoleQuerySet",
     "SavedQuestion",
     "SealedEntry",
+    "SignInEvent",
     "SigningKey",
     "TagRule",
     "Tracked",

@@ -12,6 +12,8 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from governance.api.authentication import needs_scope
+from governance.sign_in.scopes import EXPORT
 from governance.api.fields import ConstraintSerializer, ReasonSerializer, ScopedRelatedField
 from governance.api.views import ConstrainedActions, ScopedViewSet
 from governance.constraints import Terms
@@ -149,6 +151,7 @@ class CanonicalLabelViewSet(ConstrainedActions, ScopedViewSet):
         ],
         responses={(200, "application/jsonl"): OpenApiTypes.STR},
     )
+    @needs_scope(EXPORT)
     @action(detail=False, methods=["get"], pagination_class=None, filterset_fields=None)
     def export(self, request: Request) -> StreamingHttpResponse:
         """Labels that permit the use, as JSON Lines; how many may not is in `X-Excluded`."""
