@@ -28,6 +28,7 @@ from governance.models import (
     GatePolicy,
     Job,
     Person,
+    SignInEvent,
     TagRule,
     User,
 )
