@@ -185,7 +185,9 @@ def _proof_of_signer(request: ApprovalRequest, by: User) -> datetime | None:
     scopes = context.current().scopes
     if scopes is not None and APPROVE not in scopes:
         raise ScopeMissing(
-            "This token may not sign: it lacks the scope approve, which an administrator gives. Or decide in the portal."
+            "This token may not sign: it lacks the scope approve, which an administrator gives. You can decide in the "
+            "portal.",
+            details={"scope": APPROVE},
         )
     minutes = GatePolicy.objects.get(gate=request.gate).reauthenticate_minutes
     return require_proof(minutes, "Signing this", by=by)

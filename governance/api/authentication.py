@@ -30,6 +30,8 @@ class ActingSessionAuthentication(SessionAuthentication):
 class ActingTokenAuthentication(BaseAuthentication):
     """`Authorization: Token …`; sets who acts for the rest of the request, and refuses what the token is not for."""
 
+    keyword = "Token"
+
     def authenticate(self, request: Request) -> tuple[Any, ApiToken] | None:
         words = get_authorization_header(request).split()
         if not words or words[0].lower() not in KEYWORDS:
@@ -48,7 +50,7 @@ class ActingTokenAuthentication(BaseAuthentication):
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:
-        return "Token"
+        return self.keyword
 
 
 def scope_of(request: Request) -> str:

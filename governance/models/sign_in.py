@@ -22,7 +22,7 @@ class SignInEvent(models.Model):
     recorded = append_only = True
 
     class Way(models.TextChoices):
-        PASSWORD = "password"
+        PASSWORD = "password"  # noqa: S105 - a way, not a secret
         TOTP = "totp", "password and authenticator app"
         RECOVERY_CODE = "recovery_code", "password and recovery code"
         PASSKEY = "passkey", "passkey"
@@ -72,7 +72,7 @@ class ApiTokenQuerySet(models.QuerySet):
 
 
 class ApiToken(models.Model):
-    """One key with which a program acts for an account, within its scopes and until it ends. Only its digest is kept."""
+    """One key with which a program acts for an account, within its scopes, until it ends. Only its digest is kept."""
 
     recorded = True
     derived_columns = ("last_used_at",)

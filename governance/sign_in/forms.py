@@ -24,7 +24,9 @@ class LogInForm(LoginForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["login"].widget.attrs = {"autocomplete": "username webauthn", "autofocus": True, "autocapitalize": "none"}
+        self.fields["login"].widget.attrs = {
+            "autocomplete": "username webauthn", "autofocus": True, "autocapitalize": "none",
+        }  # fmt: skip
         _plain(self.fields["password"], "Password", "current-password")
 
     def clean(self) -> Any:

@@ -7,11 +7,6 @@ from uuid import UUID
 
 from allauth.account.internal.flows.logout import logout as end_this_session
 from allauth.account.mixins import NextRedirectMixin
-from allauth.account.views import login as login
-from allauth.account.views import reauthenticate as confirm_by_password
-from allauth.socialaccount.views import connections as connections
-from allauth.socialaccount.views import login_cancelled as turned_back
-from allauth.socialaccount.views import login_error as provider_failed
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
@@ -30,8 +25,6 @@ from governance.models import ApiToken
 from governance.sign_in import kept, services
 from governance.sign_in.adapters import SessionsAdapter
 from governance.sign_in.forms import MakeTokenForm
-
-__all__ = ["confirm_by_password", "connections", "login", "provider_failed", "turned_back"]
 
 
 @require_POST

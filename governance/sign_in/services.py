@@ -55,7 +55,7 @@ def make_token(
     chosen = _checked_scopes(scopes)
     if by is not None and not by.is_superuser:
         if by.pk != user.pk:
-            raise NotPermitted("A token acts for the account that makes it; only an administrator makes them for others.")
+            raise NotPermitted("Only an administrator makes tokens for other people's accounts.")
         if APPROVE in chosen:
             raise NotPermitted("Only an administrator can give a token the scope approve; ask one.")
     if not user.is_active:

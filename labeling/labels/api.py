@@ -13,10 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api.authentication import needs_scope
-from governance.sign_in.scopes import EXPORT
 from governance.api.fields import ConstraintSerializer, ReasonSerializer, ScopedRelatedField
 from governance.api.views import ConstrainedActions, ScopedViewSet
 from governance.constraints import Terms
+from governance.sign_in.scopes import EXPORT
 from governance.uses import Classification, uses_in
 from labeling.labels import selectors, services
 from labeling.labels.interchange import export_lines, import_labels

@@ -113,9 +113,8 @@ def test_new_passwords_have_twelve_characters_and_short_ones_of_old_go_on(stewar
     steward.save()
 
     assert log_in(client, "steward", "short").status_code == 302
-    refused = client.post(
-        "/admin/password_change/", {"old_password": "short", "new_password1": "eleven char", "new_password2": "eleven char"}
-    )
+    new = {"new_password1": "eleven char", "new_password2": "eleven char"}
+    refused = client.post("/admin/password_change/", {"old_password": "short"} | new)
     assert "at least 12 characters" in refused.content.decode()
 
 
@@ -223,8 +222,8 @@ def test_a_password_alone_buys_no_token_past_the_second_factor(steward, client):
 def test_the_pages_of_signing_in_hold_no_inline_script_or_style(steward, client):
     log_in(client, "steward")
     pages = {address: client.get(address, follow=True).content.decode() for address in (
-        "/account/2fa/", "/account/sessions/", "/account/tokens/", "/account/reauthenticate/", "/account/2fa/totp/activate/",
-        "/account/2fa/webauthn/",
+        "/account/2fa/", "/account/sessions/", "/account/tokens/", "/account/reauthenticate/",
+        "/account/2fa/totp/activate/", "/account/2fa/webauthn/",
     )}  # fmt: skip
     client.post("/account/reauthenticate/", {"password": PASSWORD})
     for address in ("/account/2fa/totp/activate/", "/account/2fa/webauthn/add/"):

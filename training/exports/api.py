@@ -11,9 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api.authentication import needs_scope
-from governance.sign_in.scopes import EXPORT
 from governance.api.fields import ScopedRelatedField
 from governance.api.views import ScopedViewSet, accepted
+from governance.sign_in.scopes import EXPORT
 from governance.uses import Use
 from training.datasets.models import DatasetVersion
 from training.exports import services
