@@ -8,8 +8,9 @@ Start a site in one terminal and leave it running; make passwords and a token th
     .venv/bin/python manage.py api_token --user approver --scopes read,write,approve --days 1 > approver-token.txt
     python3 examples/rest_walk.py http://127.0.0.1:8000 passwords.txt approver-token.txt
 
-What a password is exchanged for may not sign approvals: that takes a token which an administrator gives. Every request is a plain HTTP call with a token; nothing but Python's standard library is used. Six people take
-part, because no single one may do it all. Run it again: names carry the time, so nothing is in the way.
+What a password is exchanged for may not sign approvals: that takes a token which an administrator gives. Every request
+is a plain HTTP call with a token; nothing but Python's standard library is used. Six people take part, because no
+single one may do it all. Run it again: names carry the time, so nothing is in the way.
 """
 
 from __future__ import annotations

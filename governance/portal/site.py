@@ -34,6 +34,16 @@ class PortalSite(AdminSite):
         query = f"?{urlencode({REDIRECT_FIELD_NAME: onward})}" if onward else ""
         return HttpResponseRedirect(reverse("account_login") + query)
 
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """A new password gives this session a new key, by which the list of sessions must know it."""
+        from allauth.usersessions.models import UserSession
+
+        before = request.session.session_key
+        response = super().password_change(request, extra_context)
+        if request.user.is_authenticated and request.session.session_key != before:
+            UserSession.objects.create_from_request(request)
+        return response
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Stages with counts and next actions, what waits for this person, what changed lately."""
         from governance import records

@@ -254,6 +254,18 @@ def test_a_session_is_listed_and_once_ended_is_out(steward, client):
     assert not is_in(phone)
 
 
+def test_a_new_password_ends_the_other_sessions_and_keeps_this_one_in_the_list(steward, client):
+    log_in(client, "steward")
+    phone = Client()
+    log_in(phone, "steward")
+    new = {"new_password1": "another long password", "new_password2": "another long password"}
+    client.post("/admin/password_change/", {"old_password": PASSWORD} | new)
+
+    assert is_in(client)
+    assert not is_in(phone)
+    assert client.get("/account/sessions/").content.decode().count("this one") == 1
+
+
 def test_someone_elses_session_cannot_be_ended(steward, expert, client):
     log_in(client, "steward")
     theirs = Client()
