@@ -63,6 +63,13 @@ class ScopeMissing(WorkbenchError):
     status = 403
 
 
+class IdempotencyKeyReused(WorkbenchError):
+    """The key of this request was sent before with another one."""
+
+    code = "idempotency_key_reused"
+    status = 422
+
+
 class ReauthenticationRequired(WorkbenchError):
     """The step is signed, and the person last proved who they are too long ago."""
 

@@ -29,6 +29,7 @@ def _own_folders(settings, tmp_path: Path) -> None:
     settings.EXPORT_ROOT = tmp_path / "exports"
     settings.MLFLOW_TRACKING_URI = f"sqlite:///{tmp_path / 'mlflow.db'}"
     settings.MLFLOW_ARTIFACTS = tmp_path / "mlflow-artifacts"
+    settings.REQUESTS_A_MINUTE = 0
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

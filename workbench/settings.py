@@ -331,18 +331,26 @@ else:
     CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "max_retries": 1}
 
 # What all processes must share: counts of failed logins. Files serve one machine, Redis several.
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "governance.sign_in.cache.SharedFileCache",
+        "LOCATION": DATA_DIR / "cache",
+    }
+}
 if CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CELERY_BROKER_URL,
-                          "KEY_PREFIX": "workbench"}}  # fmt: skip
-else:
-    CACHES = {"default": {"BACKEND": "governance.sign_in.cache.SharedFileCache", "LOCATION": DATA_DIR / "cache",
-                          "OPTIONS": {"MAX_ENTRIES": 100_000}}}  # fmt: skip
+    CACHES["default"] = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CELERY_BROKER_URL,
+        "KEY_PREFIX": "workbench",
+    }
 
+REQUESTS_A_MINUTE = number("WORKBENCH_REQUESTS_A_MINUTE", 1200)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "governance.api.authentication.ActingSessionAuthentication",
         "governance.api.authentication.ActingTokenAuthentication",
     ],
+    "DEFAULT_THROTTLE_CLASSES": ["governance.api.throttling.RequestsAMinute"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["governance.api.parsers.StorableJSONParser"],
@@ -365,6 +373,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "governance.api.schema.add_problems",
+        "governance.api.schema.add_idempotency",
         "governance.api.schema.add_summaries",
     ],
     "ENUM_NAME_OVERRIDES": {

@@ -134,6 +134,7 @@ class CheckpointViewSet(ScopedViewSet):
 class ApiTokenViewSet(ScopedViewSet):
     """One's own tokens for programs."""
 
+    keeps_answers = False  # a token is nowhere but in the answer that made it
     permission_classes = (IsAuthenticated,)
     queryset = ApiToken.objects.select_related("user", "created_by")
     serializer_class = ApiTokenSerializer

@@ -1,5 +1,6 @@
 """The tables of the ground floor."""
 
+from governance.models.answers import KeptAnswer
 from governance.models.approvals import Approval, ApprovalRequest, GatePolicy
 from governance.models.collections import (
     Collection,
@@ -41,6 +42,7 @@ __all__ = [
     "GovernedQuerySet",
     "GovernedRow",
     "Job",
+    "KeptAnswer",
     "MemberQuerySet",
     "PermittedQuerySet",
     "Person",

@@ -11,7 +11,7 @@ from governance.models import ApiToken, SignInEvent
 from governance.portal.marks import chip
 from governance.sign_in import services
 
-TONES = {
+TONES: dict[str, str] = {
     SignInEvent.Outcome.SIGNED_IN: "permitted", SignInEvent.Outcome.CONFIRMED: "permitted",
     SignInEvent.Outcome.FAILED: "attention", SignInEvent.Outcome.LOCKED_OUT: "prohibited",
 }  # fmt: skip

@@ -22,6 +22,8 @@ from governance.sign_in.words import REFUSED
 class LogInForm(LoginForm):
     """A wrong name, a wrong password and an account that may not enter are refused in the same words."""
 
+    user: Any
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["login"].widget.attrs = {
@@ -128,4 +130,5 @@ class MakeTokenForm(forms.Form):
     def __init__(self, *args: Any, may_approve: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if may_approve:
-            self.fields["scopes"].choices = [(slug, f"{slug}: {text}") for slug, text in scopes.SCOPES.items()]
+            every: Any = self.fields["scopes"]
+            every.choices = [(slug, f"{slug}: {text}") for slug, text in scopes.SCOPES.items()]
