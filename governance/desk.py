@@ -61,6 +61,7 @@ class Gate:
 
 
 GATES: dict[str, Gate] = {}
+LONGEST_PROOF_MINUTES = 24 * 60
 WITHOUT_SESSION = frozenset({"", "command"})
 """Doors that lead in past every session: commands on the server, and none at all."""
 
@@ -321,7 +322,8 @@ def change_policy(
     """Change who must approve one kind of step. Open requests keep what they asked for.
 
     `reauthenticate_minutes` None leaves it as it is.
-    :raises InvalidInput: no approval at all, an unknown role, or a count that is no number from 1 to 9.
+    :raises InvalidInput: no approval at all, an unknown role, a count that is no number from 1 to 9, or a proof that
+        may be older than a day.
     """
     access.require(by, "governance.change_gatepolicy")
     if not isinstance(approvals, dict) or not approvals:
@@ -332,6 +334,11 @@ def change_policy(
                 f"{role}: {count!r} cannot be used; expected a count from 1 to 9 for one of {', '.join(ROLES)}.",
                 field="approvals",
             )
+    if reauthenticate_minutes is not None and not 0 <= reauthenticate_minutes <= LONGEST_PROOF_MINUTES:
+        raise InvalidInput(
+            f"{reauthenticate_minutes} minutes cannot be used; expected 0 to {LONGEST_PROOF_MINUTES}.",
+            field="reauthenticate_minutes",
+        )
     policy = GatePolicy.objects.select_for_update().get(pk=policy.pk)
     policy.approvals = approvals
     policy.author_may_approve = author_may_approve

@@ -45,6 +45,10 @@ class AccountAdapter(DefaultAccountAdapter):
         """Where to go after signing in: this site only, and no other that it trusts forms from."""
         return bool(url) and url_has_allowed_host_and_scheme(url, allowed_hosts={context_host()})
 
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Failed tries are counted by name alone: with the host in it, each port in the header would have its own."""
+        return str(credentials.get("username", "")).casefold()
+
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         try:
             super().pre_authenticate(request, **credentials)
@@ -60,8 +64,9 @@ class AccountAdapter(DefaultAccountAdapter):
         return refused_page(request, words.REFUSED)
 
     def logout(self, request: HttpRequest) -> None:
-        """What was typed into a form that waits for its person to come back outlives their sign-in anew."""
-        waiting = request.session.get(kept.KEY)
+        """allauth ends the session of someone who logs in anew; what they typed waits for them in the next one."""
+        comes_back = request.resolver_match and request.resolver_match.url_name == "openid_connect_callback"
+        waiting = request.session.get(kept.KEY) if comes_back else None
         super().logout(request)
         if waiting:
             request.session[kept.KEY] = waiting

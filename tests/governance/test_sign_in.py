@@ -11,6 +11,7 @@ import re
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -34,10 +35,12 @@ from governance import constraints, context, desk
 from governance.constraints import Terms
 from governance.errors import ReauthenticationRequired
 from governance.models import Approval, ApprovalRequest, GatePolicy, RecordEntry, SignInEvent, User
+from governance.sign_in.cache import SharedFileCache
 from governance.sign_in.ways import PROVED_AT
 from governance.uses import ALL_USES, BITS, Classification
 from tests.factories import SheetFactory
 from tests.governance.oidc_provider import CLIENT_ID, CLIENT_SECRET, Provider, running_provider
+from tests.governance.soft_key import SoftKey
 from workbench.settings import oidc_provider
 
 PASSWORD = "a long password for tests"
@@ -139,6 +142,48 @@ def test_an_unknown_name_is_locked_like_a_known_one(db, client):
     assert "Too many tries" in log_in(client, "nobody", "guess").content.decode()
 
 
+def test_another_host_in_the_header_buys_no_more_tries(steward, settings):
+    settings.ALLOWED_HOSTS = ["*"]
+    for port in range(10):
+        log_in(Client(HTTP_HOST=f"localhost:{8000 + port}"), "Steward" if port % 2 else "steward", "guess")
+
+    assert "Too many tries" in log_in(Client(HTTP_HOST="127.0.0.1"), "steward").content.decode()
+
+
+def test_of_many_processes_one_alone_adds_a_key_to_the_shared_cache(tmp_path: Path):
+    caches = [SharedFileCache(str(tmp_path), {}) for _ in range(8)]
+    start, added = threading.Barrier(8), []
+
+    def add(cache: SharedFileCache) -> None:
+        start.wait()
+        added.append(cache.add("lock", True, 60))
+
+    threads = [threading.Thread(target=add, args=(cache,)) for cache in caches]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(added) == [False] * 7 + [True]
+    caches[0].delete("lock")
+    assert caches[1].add("lock", True, 0.001) is True
+    time.sleep(0.01)
+    assert caches[2].add("lock", True, 60) is True
+
+
+def test_the_shared_cache_forgets_what_has_expired_and_nothing_else(tmp_path: Path, monkeypatch):
+    cache = SharedFileCache(str(tmp_path), {"MAX_ENTRIES": 1})
+    for number in range(20):
+        cache.set(f"lives-{number}", number, 60)
+        cache.set(f"dies-{number}", number, 0.001)
+    time.sleep(0.01)
+    monkeypatch.setattr("governance.sign_in.cache.SWEPT_ONCE_IN", 1)
+    cache.set("one-more", 1, 60)
+
+    assert all(cache.get(f"lives-{number}") == number for number in range(20))
+    assert len(list(tmp_path.glob("*.djcache"))) == 21
+
+
 # -- second factor --------------------------------------------------------------------------------------------
 
 
@@ -235,6 +280,72 @@ def test_the_pages_of_signing_in_hold_no_inline_script_or_style(steward, client)
         scripts = re.findall(r"<script[^>]*>", text)
         assert all("src=" in tag or 'type="application/json"' in tag for tag in scripts), address
     assert "data-webauthn" in pages["/account/2fa/webauthn/add/"]
+
+
+# -- passkeys -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def phone() -> Client:
+    """A browser that will ask by https, without which no browser makes passkeys."""
+    return Client()
+
+
+def add_passkey(phone: Client, origin: str = "https://testserver") -> tuple[SoftKey, Any]:
+    phone.post("/account/reauthenticate/", {"password": PASSWORD}, secure=True)
+    page = phone.get("/account/2fa/webauthn/add/", secure=True).content.decode()
+    options = json.loads(re.search(r'id="js_data" type="application/json">(.*?)</script>', page)[1])
+    key = SoftKey(origin)
+    made = json.dumps(key.register(options["creation_options"]))
+    answer = phone.post(
+        "/account/2fa/webauthn/add/", {"name": "My phone", "passwordless": "on", "credential": made}, secure=True
+    )
+    return key, answer
+
+
+def log_in_by(key: SoftKey, client: Client) -> Any:
+    asked = client.get("/account/2fa/webauthn/login/", headers={"accept": "application/json"}, secure=True).json()
+    signed = json.dumps(key.sign(asked["request_options"]))
+    return client.post("/account/2fa/webauthn/login/", {"credential": signed}, secure=True)
+
+
+def test_a_passkey_logs_in_alone(steward, phone):
+    phone.post(LOGIN, {"login": "steward", "password": PASSWORD}, secure=True)
+    key, _ = add_passkey(phone)
+
+    other = Client()
+    log_in_by(key, other)
+
+    assert other.get("/admin/", secure=True).status_code == 200
+    assert events()[-1] == ("Steward", "passkey", "signed_in")
+    assert ("Steward", "passkey", "factor_added") in events()
+
+
+def test_a_passkey_of_another_key_or_of_a_false_page_opens_nothing(steward, phone):
+    phone.post(LOGIN, {"login": "steward", "password": PASSWORD}, secure=True)
+    key, _ = add_passkey(phone)
+    stranger = SoftKey("https://testserver")
+    stranger.id, stranger.user_handle = key.id, key.user_handle
+    lured = key
+    lured.origin = "https://testserver.evil.example"
+
+    for one in (stranger, lured):
+        other = Client()
+        log_in_by(one, other)
+        assert not is_in(other)
+        assert events()[-1] == ("", "passkey", "failed")
+
+
+def test_a_passkey_of_someone_who_may_no_longer_enter_is_refused(steward, phone):
+    phone.post(LOGIN, {"login": "steward", "password": PASSWORD}, secure=True)
+    key, _ = add_passkey(phone)
+    User.objects.filter(pk=steward.pk).update(is_staff=False)
+
+    other = Client()
+    answer = log_in_by(key, other)
+
+    assert answer.status_code == 403
+    assert "_auth_user_id" not in other.session
 
 
 # -- sessions -------------------------------------------------------------------------------------------------
