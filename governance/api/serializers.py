@@ -145,12 +145,16 @@ class ApiTokenSerializer(serializers.ModelSerializer):
 
     state = serializers.SerializerMethodField()
     username = serializers.CharField(source="user.username")
-    created_by = serializers.CharField(source="created_by.username", default=None)
+    created_by = serializers.SerializerMethodField()
 
     class Meta:
         model = ApiToken
         fields = ("id", "name", "start", "username", "scopes", "state", "created_by", "created_at", "expires_at",
                   "last_used_at", "revoked_at")  # fmt: skip
+
+    def get_created_by(self, token: ApiToken) -> str | None:
+        """Nobody: a command on the server."""
+        return token.created_by.username if token.created_by else None
 
     def get_state(self, token: ApiToken) -> str:
         return services.state_of(token)[0]

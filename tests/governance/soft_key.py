@@ -32,10 +32,8 @@ class SoftKey:
         public = ES256.from_cryptography_key(self.private.public_key())
         data = self._data(asked["rp"]["id"], AttestedCredentialData.create(bytes(16), self.id, public))
         client = CollectedClientData.create("webauthn.create", asked["challenge"], self.origin)
-        return self._answer(
-            {"clientDataJSON": client.b64, "attestationObject": websafe_encode(AttestationObject.create("none", data, {}))},
-            {"credProps": {"rk": True}},
-        )
+        attested = websafe_encode(AttestationObject.create("none", data, {}))
+        return self._answer({"clientDataJSON": client.b64, "attestationObject": attested}, {"credProps": {"rk": True}})
 
     def sign(self, options: dict[str, Any]) -> dict[str, Any]:
         """The answer to what the login page asks."""
