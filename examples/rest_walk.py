@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """From a table to a trained model that can be answered for, by REST only.
 
-Start a site in one terminal and leave it running; make passwords in another, and walk:
+Start a site in one terminal and leave it running; make passwords and a token that may sign in another, and walk:
 
     make run
     make --silent passwords > passwords.txt
-    python3 examples/rest_walk.py http://127.0.0.1:8000 passwords.txt
+    .venv/bin/python manage.py api_token --user approver --scopes read,write,approve --days 1 > approver-token.txt
+    python3 examples/rest_walk.py http://127.0.0.1:8000 passwords.txt approver-token.txt
 
-Every request is a plain HTTP call with a token; nothing but Python's standard library is used. Six people take
-part, because no single one may do it all. Run it again: names carry the time, so nothing is in the way.
+What a password is exchanged for may not sign approvals: that takes a token which an administrator gives. Every request
+is a plain HTTP call with a token; nothing but Python's standard library is used. Six people take part, because no
+single one may do it all. Run it again: names carry the time, so nothing is in the way.
 """
 
 from __future__ import annotations
@@ -34,11 +36,12 @@ class Problem(Exception):
 class Person:
     """One account, logged in. `get` and `post` speak JSON."""
 
-    def __init__(self, site: str, username: str, password: str) -> None:
+    def __init__(self, site: str, username: str, password: str = "", token: str = "") -> None:
         self.site = site
         self.username = username
-        self.token = ""
-        self.token = self.post("login/", {"username": username, "password": password})["token"]
+        self.token = token
+        if not token:
+            self.token = self.post("login/", {"username": username, "password": password})["token"]
 
     def get(self, path: str, **query: Any) -> Any:
         return self.call("GET", f"{path}?{urllib.parse.urlencode(query)}" if query else path)
@@ -110,11 +113,12 @@ def passwords_in(text: str) -> dict[str, str]:
 class Walk:
     """The walk, stage by stage; each method leaves what the next ones need."""
 
-    def __init__(self, site: str, passwords: dict[str, str]) -> None:
+    def __init__(self, site: str, passwords: dict[str, str], approver_token: str) -> None:
         def log_in(username: str) -> Person:
             return Person(site, username, passwords[username])
 
-        self.steward, self.expert, self.approver = map(log_in, ("data-steward", "domain-expert", "approver"))
+        self.steward, self.expert = map(log_in, ("data-steward", "domain-expert"))
+        self.approver = Person(site, "approver", token=approver_token)
         self.engineer, self.developer = map(log_in, ("ml-engineer", "agent-developer"))
         self.officer = log_in("compliance-officer")
         self.mark = time.strftime("%Y-%m-%d %H:%M:%S")
@@ -300,11 +304,12 @@ class Walk:
 
 
 def main() -> int:
-    if len(sys.argv) != 3:
+    if len(sys.argv) != 4:
         sys.stderr.write(f"{__doc__}\n")
         return 2
     try:
-        Walk(sys.argv[1].rstrip("/"), passwords_in(Path(sys.argv[2]).read_text(encoding="utf-8"))).all()
+        passwords, token = (Path(name).read_text(encoding="utf-8") for name in sys.argv[2:])
+        Walk(sys.argv[1].rstrip("/"), passwords_in(passwords), token.strip()).all()
     except (Problem, KeyError, OSError) as error:
         sys.stderr.write(f"{type(error).__name__}: {error}\n")
         return 1

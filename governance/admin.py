@@ -29,6 +29,7 @@ from governance.portal import content
 from governance.portal.marks import use_strip
 from governance.portal.strip import strip_of
 from governance.record import admin as record_admin  # noqa: F401 - registers the record's desks
+from governance.sign_in import admin as sign_in_admin  # noqa: F401 - registers the desks of signing in
 
 
 def _sign(*, approve: bool) -> Any:
@@ -139,7 +140,12 @@ def _signature(approval: Approval) -> dict[str, str]:
         "verdict": approval.get_verdict_display(),
         "comment": approval.comment,
         "when": approval.signed_at.strftime("%d %b %Y %H:%M"),
+        "proved who they are": _moment(approval.authenticated_at),
     }
+
+
+def _moment(value: Any) -> str:
+    return value.strftime("%d %b %Y %H:%M") if value else "no: by a command on the server"
 
 
 def subject_url(subject: Any) -> str:
@@ -196,8 +202,8 @@ class TagRuleAdmin(DeskAdmin):
 class GatePolicyAdmin(DeskAdmin):
     """Who must approve which step."""
 
-    list_display = ("__str__", "needs", "author_may_approve", "lifetime_days")
-    fields = ("approvals", "author_may_approve", "lifetime_days")
+    list_display = ("__str__", "needs", "author_may_approve", "lifetime_days", "reauthenticate_minutes")
+    fields = ("approvals", "author_may_approve", "lifetime_days", "reauthenticate_minutes")
     update_service = desk.change_policy
     service_argument = "policy"
 

@@ -24,10 +24,11 @@ from django.utils.safestring import SafeString
 from simple_history.admin import SimpleHistoryAdmin
 
 from governance.desk import possible_signers
-from governance.errors import WorkbenchError
+from governance.errors import ReauthenticationRequired, WorkbenchError
 from governance.models import ApprovalRequest, ConstrainedModel, Job
 from governance.portal.marks import chip, use_strip
 from governance.portal.strip import strip_for
+from governance.sign_in import kept
 
 COUNT_AT_MOST = 10_000
 
@@ -314,6 +315,8 @@ class DeskAdmin(NothingHere, SimpleHistoryAdmin):
         if request.method == "POST" and (form is None or form.is_valid()):
             try:
                 result = step.service(**{step.argument: row}, by=request.user, **(form.cleaned_data if form else {}))
+            except ReauthenticationRequired:
+                return kept.prove_first(request)
             except WorkbenchError as error:
                 return self._refused(request, row, step, form, error)
             return self._made(request, row, step, result)
@@ -498,4 +501,7 @@ def _form_of(step: Step, row: Any, request: HttpRequest) -> forms.Form | None:
     if step.form is None:
         return None
     made = step.form if isinstance(step.form, type) else step.form(row, request.user)
-    return made(request.POST or None, request.FILES or None) if request.method == "POST" else made()
+    if request.method == "POST":
+        return made(request.POST or None, request.FILES or None)
+    typed = kept.typed_before(request)
+    return made(initial={name: typed.get(name) for name in made.base_fields if name in typed}) if typed else made()

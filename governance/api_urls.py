@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from governance.api.login import LoginView, LogoutView
 from governance.api.viewsets import (
+    ApiTokenViewSet,
     ApprovalRequestViewSet,
     CheckpointViewSet,
     JobViewSet,
@@ -22,6 +23,7 @@ router.register("evidence", EvidenceViewSet, basename="evidenceexport")
 router.register("record", RecordEntryViewSet, basename="recordentry")
 router.register("checkpoints", CheckpointViewSet, basename="checkpoint")
 router.register("tag-rules", TagRuleViewSet, basename="tagrule")
+router.register("tokens", ApiTokenViewSet, basename="apitoken")
 
 urlpatterns = [
     path("login/", LoginView.as_view(), name="login"),

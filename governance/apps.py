@@ -14,9 +14,11 @@ class GovernanceConfig(AppConfig):
         from governance.portal import waiting
         from governance.record import checking, connections, triggers  # noqa: F401 - jobs register themselves
         from governance.record import jobs as record_jobs  # noqa: F401
+        from governance.sign_in import listening
 
         history.connect()
         waiting.register()
+        listening.connect()
         connection_created.connect(connections.connected, dispatch_uid="governance.record")
         pre_migrate.connect(triggers.before_migrations, sender=self, dispatch_uid="governance.record")
         post_migrate.connect(triggers.after_migrations, dispatch_uid="governance.record")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ class Acting:
     """One person (or none) at one door; `door` is admin, api, task, command or mcp.
 
     `account` names who ran a command: an account of the operating system, not of the portal.
+    `authenticated_at` is when the person last proved who they are: in a session, the last password, code or key; with
+    a token, when it was made, or now if it may approve. `scopes` are those of the token; None where there is none.
     """
 
     user: User | None = None
@@ -25,6 +28,8 @@ class Acting:
     reason: str = ""
     request_id: str = ""
     account: str = ""
+    authenticated_at: datetime | None = None
+    scopes: frozenset[str] | None = None
 
     @property
     def user_id(self) -> int | None:
@@ -47,10 +52,16 @@ def current() -> Acting:
 
 @contextmanager
 def acting(
-    *, user: User | None, door: str, reason: str = "", request_id: str = "", account: str = ""
+    *,
+    user: User | None,
+    door: str,
+    reason: str = "",
+    request_id: str = "",
+    account: str = "",
+    authenticated_at: datetime | None = None,
 ) -> Iterator[Acting]:
     """Everything recorded inside is recorded as done by `user` through `door`."""
-    token = _acting.set(Acting(user, door, reason, request_id or uuid.uuid4().hex, account))
+    token = _acting.set(Acting(user, door, reason, request_id or uuid.uuid4().hex, account, authenticated_at))
     try:
         yield _acting.get()
     finally:
@@ -66,3 +77,8 @@ def because(reason: str, *, by: User | None = None) -> Iterator[None]:
         yield
     finally:
         _acting.reset(token)
+
+
+def acts_with_token(user: User, *, authenticated_at: datetime, scopes: frozenset[str]) -> None:
+    """For the rest of the request, what happens is done by `user` through a token with these scopes."""
+    _acting.set(replace(_acting.get(), user=user, door="api", authenticated_at=authenticated_at, scopes=scopes))

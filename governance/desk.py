@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.contenttypes.models import ContentType
@@ -26,11 +26,14 @@ from governance.errors import (
     InvalidInput,
     NotPermitted,
     ReasonRequired,
+    ReauthenticationRequired,
     SameApprover,
+    ScopeMissing,
 )
 from governance.models import Approval, ApprovalRequest, GatePolicy, Person
 from governance.models.approvals import TITLES
 from governance.roles import ROLES, roles_of
+from governance.sign_in.scopes import APPROVE
 
 if TYPE_CHECKING:
     from governance.models import User
@@ -43,6 +46,7 @@ class Gate:
     `content` returns JSON-safe data of everything an approver is shown; `perform` makes the step, inside
     the deciding transaction; `check` raises when the step could not be made now; `authors` are the accounts
     that made the content and so may not approve it; `also_needs` adds approvals by role for one subject.
+    `asking_needs_proof`: who asks must have proved who they are as recently as who signs.
     """
 
     slug: str
@@ -53,9 +57,13 @@ class Gate:
     authors: Callable[[Any], Iterable[User]] = lambda subject: ()
     also_needs: Callable[[Any], dict[str, int]] = lambda subject: {}
     default_approvals: dict[str, int] = field(default_factory=lambda: {"approver": 1})
+    asking_needs_proof: bool = False
 
 
 GATES: dict[str, Gate] = {}
+LONGEST_PROOF_MINUTES = 24 * 60
+WITHOUT_SESSION = frozenset({"", "command"})
+"""Doors that lead in past every session: commands on the server, and none at all."""
 
 
 def register_gate(gate: Gate) -> None:
@@ -84,11 +92,14 @@ def request_approval(
 
     :raises ReasonRequired: the approvers would not know why.
     :raises ApprovalPending: the same step is already asked for.
+    :raises ReauthenticationRequired: the gate wants to know who asks, and `by` last proved that too long ago.
     """
     if not reason.strip():
         raise ReasonRequired("Say why: the approver decides on it and it goes on record.", field="reason")
     known, policy = GATES[gate], GatePolicy.objects.get(gate=gate)
     known.check(subject)
+    if known.asking_needs_proof:
+        require_proof(policy.reauthenticate_minutes, "Asking for this", by=by)
     expire_old_requests()
     request = ApprovalRequest(
         gate=gate,
@@ -120,6 +131,8 @@ def decide(*, request: ApprovalRequest, by: User, approve: bool, comment: str) -
     :raises ContentChanged: the subject changed since it was asked for; the request is then void.
     :raises SameApprover: `by` is the person who asked or who made the content, through any account.
     :raises NotPermitted: no role of `by` is needed here.
+    :raises ScopeMissing: it comes with a token that was not made for signing.
+    :raises ReauthenticationRequired: `by` last proved who they are longer ago than the gate's policy allows.
     """
     expire_old_requests()
     try:
@@ -141,6 +154,7 @@ def _decide(*, request: ApprovalRequest, by: User, approve: bool, comment: str) 
         raise ReasonRequired("Sign with a comment; it goes on record.", field="comment")
     access.require(by, "governance.decide_approvalrequest", subject)
     role = _role_for(request, by, subject)
+    authenticated_at = _proof_of_signer(request, by)
     if approve and request.fingerprint != fingerprint(GATES[request.gate], subject, request.payload):
         raise ContentChanged(
             f"{request.subject_label} changed after it was asked for, so this request is void. "
@@ -155,6 +169,7 @@ def _decide(*, request: ApprovalRequest, by: User, approve: bool, comment: str) 
         verdict=verdict,
         comment=comment.strip(),
         fingerprint=request.fingerprint,
+        authenticated_at=authenticated_at,
     )
     if not approve:
         return _close(request, ApprovalRequest.State.REJECTED, by)
@@ -164,6 +179,39 @@ def _decide(*, request: ApprovalRequest, by: User, approve: bool, comment: str) 
     with context.because(f"approved: {comment.strip()}", by=by):
         GATES[request.gate].perform(subject, request, by)
     return request
+
+
+def _proof_of_signer(request: ApprovalRequest, by: User) -> datetime | None:
+    """When the signer last proved who they are; a token must have been made for signing."""
+    scopes = context.current().scopes
+    if scopes is not None and APPROVE not in scopes:
+        raise ScopeMissing(
+            "This token may not sign: it lacks the scope approve, which an administrator gives. You can decide in the "
+            "portal.",
+            details={"scope": APPROVE},
+        )
+    minutes = GatePolicy.objects.get(gate=request.gate).reauthenticate_minutes
+    return require_proof(minutes, "Signing this", by=by)
+
+
+def require_proof(minutes: int, what: str, *, by: User) -> datetime | None:
+    """`by` proved who they are within `minutes` (0: at any time). Returns when.
+
+    A command on the server, and code that no door leads to, has no session to prove anything in: None. Whoever runs
+    it holds the database, and is on record as an account of the operating system.
+    :raises ReauthenticationRequired: too long ago, never, or someone else did.
+    """
+    now = context.current()
+    if now.door in WITHOUT_SESSION:
+        return None
+    proved = now.authenticated_at if now.user_id == by.pk else None
+    if proved is None or (minutes and proved < timezone.now() - timedelta(minutes=minutes)):
+        raise ReauthenticationRequired(
+            f"{what} needs proof of who you are, not older than {minutes or 'this session'}"
+            f"{' minutes' if minutes else ''}. Enter your password or use your key again, then repeat it.",
+            details={"minutes": minutes},
+        )
+    return proved
 
 
 def _role_for(request: ApprovalRequest, by: User, subject: models.Model) -> str:
@@ -269,10 +317,13 @@ def change_policy(
     approvals: dict[str, int],
     author_may_approve: bool,
     lifetime_days: int,
+    reauthenticate_minutes: int | None = None,
 ) -> GatePolicy:
     """Change who must approve one kind of step. Open requests keep what they asked for.
 
-    :raises InvalidInput: no approval at all, an unknown role, or a count that is no number from 1 to 9.
+    `reauthenticate_minutes` None leaves it as it is.
+    :raises InvalidInput: no approval at all, an unknown role, a count that is no number from 1 to 9, or a proof that
+        may be older than a day.
     """
     access.require(by, "governance.change_gatepolicy")
     if not isinstance(approvals, dict) or not approvals:
@@ -283,10 +334,17 @@ def change_policy(
                 f"{role}: {count!r} cannot be used; expected a count from 1 to 9 for one of {', '.join(ROLES)}.",
                 field="approvals",
             )
+    if reauthenticate_minutes is not None and not 0 <= reauthenticate_minutes <= LONGEST_PROOF_MINUTES:
+        raise InvalidInput(
+            f"{reauthenticate_minutes} minutes cannot be used; expected 0 to {LONGEST_PROOF_MINUTES}.",
+            field="reauthenticate_minutes",
+        )
     policy = GatePolicy.objects.select_for_update().get(pk=policy.pk)
     policy.approvals = approvals
     policy.author_may_approve = author_may_approve
     policy.lifetime_days = lifetime_days
+    if reauthenticate_minutes is not None:
+        policy.reauthenticate_minutes = reauthenticate_minutes
     with context.because("gate policy changed", by=by):
         policy.save()
     return policy

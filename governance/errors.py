@@ -42,6 +42,41 @@ class WrongCredentials(WorkbenchError):
     status = 401
 
 
+class SecondFactorRequired(WorkbenchError):
+    """The account is protected by a second factor, and its code was missing or wrong."""
+
+    code = "second_factor_required"
+    status = 401
+
+
+class TooManyTries(WorkbenchError):
+    """Too many failed tries to sign in; `details` say after how many seconds to try again."""
+
+    code = "throttled"
+    status = 429
+
+
+class ScopeMissing(WorkbenchError):
+    """The token was not made for this."""
+
+    code = "scope_missing"
+    status = 403
+
+
+class IdempotencyKeyReused(WorkbenchError):
+    """The key of this request was sent before with another one."""
+
+    code = "idempotency_key_reused"
+    status = 422
+
+
+class ReauthenticationRequired(WorkbenchError):
+    """The step is signed, and the person last proved who they are too long ago."""
+
+    code = "reauthentication_required"
+    status = 403
+
+
 class RecordIncomplete(WorkbenchError):
     """Triggers of the record are missing, so no governed row may be changed."""
 

@@ -8,6 +8,7 @@ RELAX = desk.Gate(
     content=lambda row: constraints.Terms.of(row).as_json(),
     perform=constraints.perform_relaxation,
     default_approvals={"compliance-officer": 1},
+    asking_needs_proof=True,
 )
 
 desk.register_gate(RELAX)

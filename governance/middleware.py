@@ -10,6 +10,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 from governance import context
+from governance.sign_in.ways import proved_at
 
 
 class ActingMiddleware:
@@ -24,7 +25,12 @@ class ActingMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         door = "api" if request.path.startswith("/api/") else "admin"
         request_id = uuid.uuid4().hex
-        with context.acting(user=request.user, door=door, request_id=request_id):  # type: ignore[arg-type]
+        with context.acting(
+            user=request.user,  # type: ignore[arg-type]
+            door=door,
+            request_id=request_id,
+            authenticated_at=proved_at(request),
+        ):
             response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response

@@ -118,6 +118,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "governance.view_savedquestion",
         "governance.add_savedquestion",
         "governance.delete_savedquestion",
+        "governance.view_signinevent",
+        "governance.view_apitoken",
         "auth.view_group",
     ),
     "ml-engineer": (*_EVERYONE_MAY, "governance.tighten_constraint", "governance.request_relaxation"),

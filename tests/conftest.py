@@ -21,11 +21,15 @@ choose_examples()
 
 @pytest.fixture(autouse=True)
 def _own_folders(settings, tmp_path: Path) -> None:
-    """Catalog, exports and tracking of each test lie in its own folder."""
+    """Catalog, exports, tracking and counts of failed logins of each test lie in its own folder."""
+    settings.CACHES = {
+        "default": {"BACKEND": "governance.sign_in.cache.SharedFileCache", "LOCATION": tmp_path / "cache"}
+    }
     settings.CATALOG_ROOT = tmp_path / "catalog"
     settings.EXPORT_ROOT = tmp_path / "exports"
     settings.MLFLOW_TRACKING_URI = f"sqlite:///{tmp_path / 'mlflow.db'}"
     settings.MLFLOW_ARTIFACTS = tmp_path / "mlflow-artifacts"
+    settings.REQUESTS_A_MINUTE = 0
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 

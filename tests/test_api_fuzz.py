@@ -18,7 +18,6 @@ from django.urls import resolve
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from rest_framework.authtoken.models import Token
 from schemathesis import APIOperation, Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -28,6 +27,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from governance.models import User
+from governance.sign_in.scopes import SCOPES
+from governance.sign_in.services import make_token
 from tests.world import World, make_world
 
 WORD = "zanzibar"
@@ -95,9 +96,9 @@ def own_row(operation: APIOperation, world: World) -> str | None:
 
 def call(case: Case, user: User) -> schemathesis.Response:
     """As one request of `user`, undone afterwards so that each starts from the same rows."""
-    token, _ = Token.objects.get_or_create(user=user)
     with transaction.atomic():
-        response = case.call(headers={"Authorization": f"Token {token.key}"})
+        _, token = make_token(user=user, by=None, name="fuzz", scopes=SCOPES)
+        response = case.call(headers={"Authorization": f"Token {token}"})
         transaction.set_rollback(True)
     return response
 

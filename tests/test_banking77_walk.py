@@ -52,7 +52,8 @@ class Pipeline:
     def __init__(self, site: Any, walk: ModuleType) -> None:
         self.people = {name: walk.Person(site.url, name, password) for name, password in site.passwords.items()}
         self.engineer, self.developer = self.people["ml-engineer"], self.people["agent-developer"]
-        self.steward, self.approver = self.people["data-steward"], self.people["approver"]
+        self.steward = self.people["data-steward"]
+        self.approver = walk.Person(site.url, "approver", token=site.approving_token())
 
     def approve(self, asked: dict[str, Any]) -> None:
         self.approver.post(f"approvals/{asked['approval']}/approve/", {"comment": "Checked."})

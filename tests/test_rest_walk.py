@@ -56,6 +56,14 @@ class Site:
         self.process.stdout.close()
 
 
+def approving_token(environment: dict[str, str]) -> str:
+    """What an administrator makes on the server for a program that signs."""
+    return subprocess.run(
+        [sys.executable, "manage.py", "api_token", "--user", "approver", "--scopes", "read,write,approve"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     running = Site(tmp_path / "data")
@@ -71,8 +79,11 @@ def test_the_example_walks_from_a_table_to_the_questions_of_lineage_by_rest_only
     passwords = tmp_path / "passwords.txt"
     passwords.write_text("".join(site.printed), encoding="utf-8")
 
+    token = tmp_path / "approver-token.txt"
+    token.write_text(approving_token(site.environment), encoding="utf-8")
+
     walked = subprocess.run(
-        [sys.executable, "examples/rest_walk.py", site.url, str(passwords)],
+        [sys.executable, "examples/rest_walk.py", site.url, str(passwords), str(token)],
         cwd=ROOT, env=site.environment, capture_output=True, text=True, timeout=240,
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from governance.ids import uuid7
 from governance.models import (
+    ApiToken,
     Approval,
     ApprovalRequest,
     ConstraintChange,
@@ -27,8 +28,10 @@ from governance.models import (
     EvidenceExport,
     GatePolicy,
     Job,
+    KeptAnswer,
     Person,
     SavedQuestion,
+    SignInEvent,
     TagRule,
     User,
 )
@@ -234,6 +237,12 @@ def _add_ground(world: World, word: str, owner: User, now: Any) -> None:
         question=f"{word} question", reason=f"of {word}", objects_count=1, entries_count=1, digest=_digest(word),
         made_by_id=owner.pk, made_by_name=owner.username,
     ))  # fmt: skip
+    world.add(SignInEvent(user=owner, name=f"{word} person", way="password", outcome="signed_in", address="192.0.2.1"))
+    world.add(ApiToken(
+        user=owner, name=f"{word} program", start="wb_000000", digest=_digest(f"{word} token"), scopes=["read"],
+        created_by=owner, expires_at=now + timedelta(days=1),
+    ))  # fmt: skip
+    world.add(KeptAnswer(user=owner, key=f"{word} key", request_digest="0" * 64, status=201))
     world[TagRule] = TagRule.objects.get(tag="PHI")
     world[GatePolicy] = GatePolicy.objects.get(gate="sheet-publish")
 

@@ -36,6 +36,16 @@ SETTINGS = {
     "WORKBENCH_ALLOWED_HOSTS": "Host names that the site answers to, separated by commas.",
     "WORKBENCH_TRUSTED_ORIGINS": "Origins such as `https://workbench.example.org`, for forms behind a proxy.",
     "WORKBENCH_HTTPS": "1 behind a proxy that ends TLS: secure cookies, redirect, HSTS.",
+    "WORKBENCH_TRUSTED_PROXIES": "How many proxies add to `X-Forwarded-For`, where uvicorn does not read it.",
+    "WORKBENCH_REQUESTS_A_MINUTE": "REST requests a minute of one account (or address, without login); 0: no limit.",
+    "WORKBENCH_OIDC_SERVER_URL": "Address of the identity provider (OpenID Connect). Empty: none.",
+    "WORKBENCH_OIDC_CLIENT_ID": "As which client the identity provider knows this site.",
+    "WORKBENCH_OIDC_CLIENT_SECRET": "The client's secret.",
+    "WORKBENCH_OIDC_NAME": "What the login page calls the identity provider.",
+    "WORKBENCH_OIDC_GROUPS_CLAIM": "The claim that lists someone's groups.",
+    "WORKBENCH_OIDC_ROLES": "Which group means which role: `group=role,group=role`. Empty: roles are given here alone.",
+    "WORKBENCH_OIDC_UNKNOWN": "People without an account here: `create` one that is nobody's yet, or `refuse`.",
+    "WORKBENCH_OIDC_ORIGINS": "Further origins that the provider's login passes through, separated by commas.",
     "WORKBENCH_BADGE": "Text beside the name in the top bar, to tell sites apart.",
     "WORKBENCH_TIME_ZONE": "Time zone in which pages show moments.",
     "WORKBENCH_LOG_LEVEL": "Least important level that is logged.",
@@ -52,7 +62,8 @@ SETTINGS = {
     "MLFLOW_TRACKING_URI": "Where runs and models are tracked. Default: SQLite in the data folder.",
 }
 READS_SETTING = re.compile(
-    r'(?:text|flag|number|kept_secret|environ\.get)\(\s*"(?P<name>[A-Z][A-Z_]+)"(?:, (?P<default>[^\n]*?))?\)'
+    r"(?:text|flag|number|pairs|one_of|kept_secret|environ\.get)"
+    r'\(\s*"(?P<name>[A-Z][A-Z_]+)"(?:, (?P<default>[^\n]*?))?\)'
 )
 SETTINGS_FILES = ("workbench/settings.py", "workbench/management/commands/start.py")
 

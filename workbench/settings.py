@@ -37,8 +37,49 @@ def number(name: str, default: int) -> int:
         raise ImproperlyConfigured(f"{name}={os.environ[name]!r}: expected a whole number.") from error
 
 
+def pairs(name: str) -> dict[str, str]:
+    """`left=right,left=right` as a dictionary."""
+    found = {}
+    for one in filter(None, (part.strip() for part in text(name).split(","))):
+        left, separator, right = one.rpartition("=")
+        if not separator or not left or not right:
+            raise ImproperlyConfigured(f"{name}: {one!r} cannot be used; expected pairs such as group=role,group=role.")
+        found[left.strip()] = right.strip()
+    return found
+
+
+def one_of(name: str, *choices: str) -> str:
+    """The value of `name`, which is the first of `choices` where none is given."""
+    value = text(name, choices[0])
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name}={value!r}: expected one of {', '.join(choices)}.")
+    return value
+
+
 DATA_DIR = Path(text("WORKBENCH_DATA", str(BASE_DIR / "data"))).resolve()
 DATA_DIR.mkdir(parents=True, exist_ok=True)
+
+
+def oidc_provider(server_url: str, client_id: str, secret: str, name: str) -> dict[str, Any]:
+    """allauth's settings for one OpenID Connect provider; none without an address."""
+    if not server_url:
+        return {}
+    parts = urlparse(server_url)
+    if parts.scheme != "https" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        raise ImproperlyConfigured(f"WORKBENCH_OIDC_SERVER_URL={server_url!r}: expected https://…")
+    if not client_id:
+        raise ImproperlyConfigured("WORKBENCH_OIDC_SERVER_URL is set, and WORKBENCH_OIDC_CLIENT_ID is not.")
+    app = {
+        "provider_id": "sso", "name": name, "client_id": client_id, "secret": secret,
+        "settings": {"server_url": server_url, "fetch_userinfo": True, "oauth_pkce_enabled": True},
+    }  # fmt: skip
+    return {"openid_connect": {"APPS": [app]}}
+
+
+def origin_of(url: str) -> str:
+    """`https://host:port` of an address."""
+    parts = urlparse(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def kept_secret(name: str) -> str:
@@ -102,11 +143,16 @@ INSTALLED_APPS = [
     "guardian",
     "simple_history",
     "rest_framework",
-    "rest_framework.authtoken",
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "governance",
     "workbench",
     "labeling",
@@ -124,6 +170,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "governance.middleware.ActingMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -159,8 +206,53 @@ AUTH_PASSWORD_VALIDATORS = [
 ANONYMOUS_USER_NAME = None
 GUARDIAN_MONKEY_PATCH_USER = False
 SILENCED_SYSTEM_CHECKS = ["guardian.W001"]  # our backend answers for guardian's grants
-LOGIN_URL = "admin:login"
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"
+
+# Signing in: allauth, with our adapters, forms and pages. Nobody can sign up.
+ACCOUNT_ADAPTER = "governance.sign_in.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_UNIQUE_EMAIL = False
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
+ACCOUNT_FORMS = {
+    "login": "governance.sign_in.forms.LogInForm",
+    "reauthenticate": "governance.sign_in.forms.ConfirmByPasswordForm",
+}
+# Ten failed tries lock a user name, known or not, for a quarter of an hour, and thirty a minute an address.
+ACCOUNT_RATE_LIMITS = {"login": "60/m/ip", "login_failed": "30/m/ip,10/15m/key"}
+ALLAUTH_TRUSTED_PROXY_COUNT = number("WORKBENCH_TRUSTED_PROXIES", 0)
+MFA_ADAPTER = "governance.sign_in.adapters.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_TOLERANCE = 1
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_FORMS = {
+    "authenticate": "governance.sign_in.forms.ByCodeForm",
+    "reauthenticate": "governance.sign_in.forms.ConfirmByCodeForm",
+    "activate_totp": "governance.sign_in.forms.ActivateAppForm",
+    "add_webauthn": "governance.sign_in.forms.AddKeyForm",
+    "login_webauthn": "governance.sign_in.forms.LogInByKeyForm",
+    "edit_webauthn": "governance.sign_in.forms.RenameKeyForm",
+}
+USERSESSIONS_ADAPTER = "governance.sign_in.adapters.SessionsAdapter"
+
+# One identity provider that speaks OpenID Connect. Without an address there is none.
+OIDC_SERVER_URL = text("WORKBENCH_OIDC_SERVER_URL")
+OIDC_NAME = text("WORKBENCH_OIDC_NAME", "single sign-on")
+OIDC_GROUPS_CLAIM = text("WORKBENCH_OIDC_GROUPS_CLAIM", "groups")
+OIDC_ROLES = pairs("WORKBENCH_OIDC_ROLES")
+OIDC_UNKNOWN = one_of("WORKBENCH_OIDC_UNKNOWN", "create", "refuse")
+SOCIALACCOUNT_ADAPTER = "governance.sign_in.adapters.ProviderAdapter"
+SOCIALACCOUNT_AUTO_SIGNUP = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_PROVIDERS = oidc_provider(
+    OIDC_SERVER_URL, text("WORKBENCH_OIDC_CLIENT_ID"), text("WORKBENCH_OIDC_CLIENT_SECRET"), OIDC_NAME
+)
 
 LANGUAGE_CODE = "en"
 FORMAT_MODULE_PATH = "workbench.formats"
@@ -180,7 +272,12 @@ CONTENT_SECURITY_POLICY = {
         "img-src": ["'self'", "data:"],
         "object-src": ["'none'"],
         "base-uri": ["'none'"],
-        "form-action": ["'self'"],
+        # Chromium asks this of every address that a form's answer leads on to, the identity provider's among them.
+        "form-action": [
+            "'self'",
+            *([origin_of(OIDC_SERVER_URL)] if OIDC_SERVER_URL else []),
+            *filter(None, text("WORKBENCH_OIDC_ORIGINS").split(",")),
+        ],
         "frame-ancestors": ["'none'"],
     }
 }
@@ -233,11 +330,27 @@ else:
     # A broker that is away must not hold up a request: the job row is the truth, the sweep wakes it later.
     CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "max_retries": 1}
 
+# What all processes must share: counts of failed logins. Files serve one machine, Redis several.
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "governance.sign_in.cache.SharedFileCache",
+        "LOCATION": DATA_DIR / "cache",
+    }
+}
+if CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
+    CACHES["default"] = {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CELERY_BROKER_URL,
+        "KEY_PREFIX": "workbench",
+    }
+
+REQUESTS_A_MINUTE = number("WORKBENCH_REQUESTS_A_MINUTE", 1200)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "governance.api.authentication.ActingSessionAuthentication",
         "governance.api.authentication.ActingTokenAuthentication",
     ],
+    "DEFAULT_THROTTLE_CLASSES": ["governance.api.throttling.RequestsAMinute"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["governance.api.parsers.StorableJSONParser"],
@@ -260,6 +373,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "governance.api.schema.add_problems",
+        "governance.api.schema.add_idempotency",
         "governance.api.schema.add_summaries",
     ],
     "ENUM_NAME_OVERRIDES": {

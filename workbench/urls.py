@@ -28,6 +28,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", healthz),
     path("docs/errors/", errors),
+    path("account/", include("governance.sign_in.urls")),
     *[path("admin/", include(f"{app}.portal_urls")) for app in APPS if find_spec(f"{app}.portal_urls")],
     path("admin/", admin.site.urls),
     *[path("api/v1/", include(f"{app}.api_urls")) for app in APPS if find_spec(f"{app}.api_urls")],

@@ -13,14 +13,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
-from governance.errors import WorkbenchError
+from governance.errors import TooManyTries, WorkbenchError
 
 
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's `EXCEPTION_HANDLER`. Unknown errors stay unknown, so that they are seen and mended."""
     if isinstance(error, WorkbenchError):
         set_rollback()
-        return _problem(error.status, error.code, error.message, field=error.field, **error.details)
+        problem = _problem(error.status, error.code, error.message, field=error.field, **error.details)
+        if isinstance(error, TooManyTries):
+            problem["Retry-After"] = str(error.details.get("seconds", 60))
+        if error.status == 401:
+            problem["WWW-Authenticate"] = "Token"
+        return problem
     if isinstance(error, ValidationError):
         error = exceptions.ValidationError(error.message_dict if hasattr(error, "error_dict") else error.messages)
     response = exception_handler(error, context)

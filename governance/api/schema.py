@@ -41,6 +41,24 @@ def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Of your own making, best a UUID. The same request with the same key is done once within a day.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+}
+WITHOUT_KEY = {"/api/v1/tokens/", "/api/v1/login/"}
+
+
+def add_idempotency(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A drf-spectacular hook: POSTs that answer 201 or 202 take an `Idempotency-Key`."""
+    for path, methods in result.get("paths", {}).items():
+        operation = methods.get("post")
+        if operation and path not in WITHOUT_KEY and {"201", "202"} & operation["responses"].keys():
+            operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+    return result
+
+
 def add_summaries(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """A drf-spectacular hook: one line for each operation, from the first sentence of its description."""
     for path, methods in result.get("paths", {}).items():

@@ -7,7 +7,18 @@ from typing import Any
 from rest_framework import serializers
 
 from governance.api.fields import ClassificationField, UsesField
-from governance.models import Approval, ApprovalRequest, Checkpoint, ConstraintChange, Job, RecordEntry, TagRule
+from governance.models import (
+    ApiToken,
+    Approval,
+    ApprovalRequest,
+    Checkpoint,
+    ConstraintChange,
+    Job,
+    RecordEntry,
+    TagRule,
+)
+from governance.sign_in import services
+from governance.sign_in.scopes import SCOPES
 
 
 class JobSerializer(serializers.ModelSerializer):
@@ -127,3 +138,40 @@ class CheckpointSerializer(serializers.ModelSerializer):
     class Meta:
         model = Checkpoint
         fields = ("number", "size", "root", "previous", "sealed_at", "key_id", "body", "signature")
+
+
+class ApiTokenSerializer(serializers.ModelSerializer):
+    """A token as it can be told apart: its first characters, never the rest."""
+
+    state = serializers.SerializerMethodField()
+    username = serializers.CharField(source="user.username")
+    created_by = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ApiToken
+        fields = ("id", "name", "start", "username", "scopes", "state", "created_by", "created_at", "expires_at",
+                  "last_used_at", "revoked_at")  # fmt: skip
+
+    def get_created_by(self, token: ApiToken) -> str | None:
+        """Nobody: a command on the server."""
+        return token.created_by.username if token.created_by else None
+
+    def get_state(self, token: ApiToken) -> str:
+        return services.state_of(token)[0]
+
+
+class NewTokenSerializer(serializers.Serializer):
+    """What a token is for, what it may do, and for how many days."""
+
+    name = serializers.CharField(max_length=120)
+    scopes = serializers.ListField(child=serializers.ChoiceField(choices=list(SCOPES)), allow_empty=False)
+    days = serializers.IntegerField(min_value=1, max_value=services.AT_MOST_DAYS, default=services.DAYS)
+
+
+class MadeTokenSerializer(ApiTokenSerializer):
+    """A new token with its text, which is shown this once."""
+
+    token = serializers.CharField()
+
+    class Meta(ApiTokenSerializer.Meta):
+        fields = (*ApiTokenSerializer.Meta.fields, "token")

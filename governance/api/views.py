@@ -18,6 +18,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from governance import access, constraints, whatif
 from governance.api.fields import ConstraintSerializer
+from governance.api.idempotency import IdempotentPosts
 from governance.errors import InvalidInput
 from governance.models import Collection, ConstrainedModel, Job
 
@@ -34,7 +35,7 @@ class MayView(BasePermission):
         )
 
 
-class ScopedViewSet(ListModelMixin, RetrieveModelMixin, GenericViewSet):
+class ScopedViewSet(IdempotentPosts, ListModelMixin, RetrieveModelMixin, GenericViewSet):
     """List and detail of the rows someone may see. Subclasses add actions that call services."""
 
     permission_classes = (MayView,)

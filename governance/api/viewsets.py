@@ -6,23 +6,31 @@ from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
+from rest_framework import status
 from rest_framework.decorators import action
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance import desk, jobs
 from governance.api.fields import OptionalReasonSerializer
 from governance.api.serializers import (
+    ApiTokenSerializer,
     ApprovalRequestSerializer,
     CheckpointSerializer,
     DecisionSerializer,
     JobSerializer,
+    MadeTokenSerializer,
+    NewTokenSerializer,
     RecordEntrySerializer,
     TagRuleSerializer,
 )
 from governance.api.views import ScopedViewSet, accepted
-from governance.models import ApprovalRequest, Checkpoint, Job, RecordEntry, TagRule
+from governance.errors import NotPermitted
+from governance.models import ApiToken, ApprovalRequest, Checkpoint, Job, RecordEntry, TagRule
 from governance.record import checking
+from governance.sign_in import services
+from governance.sign_in.services import MINUTES_FOR_TOKENS
 
 
 class JobViewSet(ScopedViewSet):
@@ -113,3 +121,33 @@ class CheckpointViewSet(ScopedViewSet):
     queryset = Checkpoint.objects.all()
     serializer_class = CheckpointSerializer
     cursor_ordering = ("-number",)
+
+
+class ApiTokenViewSet(ScopedViewSet):
+    """One's own tokens for programs."""
+
+    keeps_answers = False  # a token is nowhere but in the answer that made it
+    permission_classes = (IsAuthenticated,)
+    queryset = ApiToken.objects.select_related("user", "created_by")
+    serializer_class = ApiTokenSerializer
+    cursor_ordering = ("-created_at", "-id")
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return super().get_queryset().filter(user=self.request.user)
+
+    @extend_schema(request=NewTokenSerializer, responses={201: MadeTokenSerializer})
+    def create(self, request: Request) -> Response:
+        """Make a token; its text is in this answer and nowhere else. Asked from a session, not with a token."""
+        if request.auth is not None:
+            raise NotPermitted("A token cannot make tokens; make it in the portal under Signing in.")
+        desk.require_proof(MINUTES_FOR_TOKENS, "Making a token", by=request.user)
+        asked = self.valid(NewTokenSerializer)
+        token, text = services.make_token(user=request.user, by=request.user, **asked)
+        token.token = text
+        return Response(MadeTokenSerializer(token).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def revoke(self, request: Request, pk: str | None = None) -> Response:
+        """End it now, wherever it is in use."""
+        return self.shown(services.revoke_token(token=self.get_object(), by=request.user))

@@ -16,10 +16,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance import records
+from governance.api.authentication import needs_scope
 from governance.api.serializers import ConstraintChangeSerializer
 from governance.api.views import ScopedViewSet
 from governance.compliance import evidence, filters, questions, tables
 from governance.models import ConstraintChange, EvidenceExport, SavedQuestion
+from governance.sign_in.scopes import EXPORT
 
 IN_MEMORY = 16 * 2**20
 
@@ -50,6 +52,7 @@ class ConstraintChangeViewSet(ScopedViewSet):
             return self.queryset.none()
         return records.changes_visible_to(self.request.user)
 
+    @needs_scope(EXPORT)
     @extend_schema(
         operation_id="constraint_changes_csv",
         responses={(200, "text/csv"): OpenApiTypes.STR},
@@ -120,10 +123,12 @@ class EvidenceRequestSerializer(serializers.Serializer):
 class EvidenceViewSet(ScopedViewSet):
     """Evidence that was handed out; a POST hands out more."""
 
+    keeps_answers = False  # each bundle stands for itself on record
     queryset = EvidenceExport.objects.all()
     serializer_class = EvidenceExportSerializer
     cursor_ordering = ("-made_at", "-id")
 
+    @needs_scope(EXPORT)
     @extend_schema(
         request=EvidenceRequestSerializer, responses={(200, "application/zip"): OpenApiTypes.BINARY}, filters=False
     )

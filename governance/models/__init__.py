@@ -1,5 +1,6 @@
 """The tables of the ground floor."""
 
+from governance.models.answers import KeptAnswer
 from governance.models.approvals import Approval, ApprovalRequest, GatePolicy
 from governance.models.collections import (
     Collection,
@@ -22,8 +23,10 @@ from governance.models.constraints import (
 from governance.models.jobs import Job
 from governance.models.people import Person, RoleDescription, User
 from governance.models.record import Checkpoint, Erasure, RecordEntry, RecordValues, SealedEntry, SigningKey
+from governance.models.sign_in import ApiToken, SignInEvent
 
 __all__ = [
+    "ApiToken",
     "Approval",
     "ApprovalRequest",
     "Checkpoint",
@@ -39,6 +42,7 @@ __all__ = [
     "GovernedQuerySet",
     "GovernedRow",
     "Job",
+    "KeptAnswer",
     "MemberQuerySet",
     "PermittedQuerySet",
     "Person",
@@ -48,6 +52,7 @@ __all__ = [
     "RoleQuerySet",
     "SavedQuestion",
     "SealedEntry",
+    "SignInEvent",
     "SigningKey",
     "TagRule",
     "Tracked",

@@ -25,6 +25,10 @@ class GatePolicy(Tracked):
     approvals = models.JSONField(default=dict, help_text='Approvals needed by role, such as {"approver": 1}.')
     author_may_approve = models.BooleanField(default=False)
     lifetime_days = models.PositiveSmallIntegerField(default=30)
+    reauthenticate_minutes = models.PositiveSmallIntegerField(
+        default=15,
+        help_text="Who signs must have proved who they are within so many minutes. 0: at any time in their session.",
+    )
 
     objects = RoleQuerySet.as_manager()
 
@@ -110,6 +114,9 @@ class Approval(models.Model):
     comment = models.TextField()
     fingerprint = models.CharField(max_length=64)
     signed_at = models.DateTimeField(auto_now_add=True)
+    authenticated_at = models.DateTimeField(
+        null=True, help_text="When the person last proved who they are; empty where a command on the server signed."
+    )
 
     class Meta:
         ordering = ("signed_at",)

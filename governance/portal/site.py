@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
-
-from governance.portal.login import LogInForm
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 
 
 class PortalSite(AdminSite):
@@ -18,9 +19,30 @@ class PortalSite(AdminSite):
     site_header = "Workbench"
     site_title = "Workbench"
     index_title = "Overview"
-    login_form = LogInForm
     index_template = "governance/overview.html"
     enable_nav_sidebar = True
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """To the one page where people log in; who is logged in and may not enter is told so."""
+        onward = request.GET.get(REDIRECT_FIELD_NAME) or request.POST.get(REDIRECT_FIELD_NAME) or ""
+        if not url_has_allowed_host_and_scheme(onward, allowed_hosts={request.get_host()}):
+            onward = ""
+        if self.has_permission(request):
+            return HttpResponseRedirect(onward or reverse("admin:index"))
+        if request.user.is_authenticated:
+            return render(request, "account/may_not_enter.html", status=403)
+        query = f"?{urlencode({REDIRECT_FIELD_NAME: onward})}" if onward else ""
+        return HttpResponseRedirect(reverse("account_login") + query)
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """A new password gives this session a new key, by which the list of sessions must know it."""
+        from allauth.usersessions.models import UserSession
+
+        before = request.session.session_key
+        response = super().password_change(request, extra_context)
+        if request.user.is_authenticated and request.session.session_key != before:
+            UserSession.objects.create_from_request(request)
+        return response
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Stages with counts and next actions, what waits for this person, what changed lately."""
@@ -53,8 +75,6 @@ def _part_of_day() -> str:
 
 
 def _change(change: Any) -> dict[str, Any]:
-    from django.urls import reverse
-
     reached = ", ".join(f"{count} {name}" for name, count in change.reached.items())
     tones = {"tightened": "prohibited", "relaxed": "permitted", "both": "attention"}
     return {

@@ -17,11 +17,12 @@ from django.views.decorators.http import require_POST
 from governance import access, constraints, derivations, jobs, records, whatif
 from governance.admin_base import DeskAdmin, row_url
 from governance.compliance import questions
-from governance.errors import WorkbenchError
+from governance.errors import ReauthenticationRequired, WorkbenchError
 from governance.models import ApprovalRequest, ConstrainedModel, GovernedRow, Job
 from governance.portal import related
 from governance.portal.pages import portal_page, render_page
 from governance.portal.strip import strip_for, strip_of
+from governance.sign_in import kept
 from governance.uses import Classification, Use, mask_of, uses_in
 
 
@@ -124,7 +125,7 @@ def why(request: HttpRequest, kind: str, pk: UUID) -> HttpResponse:
     """What a row permits and why, each ancestor by name; and the form to change it."""
     row = _constrained(request, kind, pk)
     may_tighten = request.user.has_perm("governance.tighten_constraint")
-    form = TermsForm(request.POST or None, initial=_initial(row))
+    form = TermsForm(request.POST or kept.typed_before(request), initial=_initial(row))
     tried = None
     if request.method == "POST" and form.is_valid():
         if "try" in request.POST:
@@ -177,6 +178,8 @@ def _change(request: HttpRequest, row: ConstrainedModel, form: TermsForm) -> Htt
             messages.success(request, "This permits more than now, so a compliance officer must approve it. Asked.")
             return HttpResponseRedirect(row_url(asked))
         change = constraints.tighten(row=row, terms=terms, by=request.user)
+    except ReauthenticationRequired:
+        return kept.prove_first(request)
     except WorkbenchError as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return None

@@ -12,9 +12,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from governance.api.authentication import needs_scope
 from governance.api.fields import ConstraintSerializer, ReasonSerializer, ScopedRelatedField
 from governance.api.views import ConstrainedActions, ScopedViewSet
 from governance.constraints import Terms
+from governance.sign_in.scopes import EXPORT
 from governance.uses import Classification, uses_in
 from labeling.labels import selectors, services
 from labeling.labels.interchange import export_lines, import_labels
@@ -149,6 +151,7 @@ class CanonicalLabelViewSet(ConstrainedActions, ScopedViewSet):
         ],
         responses={(200, "application/jsonl"): OpenApiTypes.STR},
     )
+    @needs_scope(EXPORT)
     @action(detail=False, methods=["get"], pagination_class=None, filterset_fields=None)
     def export(self, request: Request) -> StreamingHttpResponse:
         """Labels that permit the use, as JSON Lines; how many may not is in `X-Excluded`."""

@@ -33,6 +33,12 @@ class Site:
     url: str
     passwords: dict[str, str]
     log: Path
+    environment: dict[str, str]
+
+    def approving_token(self) -> str:
+        """For the program that signs as the approver; made on the server by its administrator."""
+        scopes = ("--user", "approver", "--scopes", "read,write,approve")
+        return _manage(self.environment, "api_token", *scopes).strip()
 
     def log_text(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")
@@ -56,7 +62,7 @@ def running_site(folder: Path) -> Iterator[Site]:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-            site = Site(f"http://127.0.0.1:{port}", passwords, log)
+            site = Site(f"http://127.0.0.1:{port}", passwords, log, environment)
             try:
                 _wait_until_healthy(site, process)
                 yield site

@@ -125,7 +125,8 @@ def test_a_gate_policy_that_names_no_role_comes_back_with_the_error_beside_the_f
     policy = GatePolicy.objects.get(gate="constraint-relax")
 
     answer = browser(root).post(
-        f"/admin/governance/gatepolicy/{policy.pk}/change/", {"approvals": '{"boss": 1}', "lifetime_days": "30"}
+        f"/admin/governance/gatepolicy/{policy.pk}/change/",
+        {"approvals": '{"boss": 1}', "lifetime_days": "30", "reauthenticate_minutes": "15"},
     )
 
     assert answer.status_code == 200

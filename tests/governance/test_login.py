@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from django.core.cache import cache
 from rest_framework.test import APIClient
 
 PASSWORD = "a long password for tests"
-
-
-@pytest.fixture(autouse=True)
-def _fresh_throttle() -> None:
-    cache.clear()
 
 
 def log_in(username: str, password: str = PASSWORD):

@@ -60,13 +60,13 @@ def test_every_refused_log_in_reads_the_same(make_user):
     password = "a long password for tests"
 
     said = {
-        words(Client().post("/admin/login/", {"username": name, "password": secret}))
+        words(Client().post("/account/login/", {"login": name, "password": secret}))
         for name, secret in (("nobody", "x"), ("vera", "x"), ("gone", password), ("outside", password))
     }
 
     assert len(said) == 1
     assert "This user name and password do not open the Workbench." in said.pop()
-    assert Client().post("/admin/login/", {"username": "vera", "password": password}).status_code == 302
+    assert Client().post("/account/login/", {"login": "vera", "password": password}).status_code == 302
 
 
 def test_no_page_of_logging_in_or_out_is_djangos(browser, make_user):

@@ -10,8 +10,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from governance.api.authentication import needs_scope
 from governance.api.fields import ScopedRelatedField
 from governance.api.views import ScopedViewSet, accepted
+from governance.sign_in.scopes import EXPORT
 from governance.uses import Use
 from training.datasets.models import DatasetVersion
 from training.exports import services
@@ -54,6 +56,7 @@ class ExportViewSet(ScopedViewSet):
         return accepted(request, export.job, export=str(export.pk))
 
     @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
+    @needs_scope(EXPORT)
     @action(detail=True, pagination_class=None, filterset_fields=())
     def download(self, request: Request, pk: str | None = None) -> FileResponse:
         """The file itself; refused once the dataset has lost its approval."""

@@ -11,9 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance import access
+from governance.api.authentication import needs_scope
 from governance.api.fields import ClassificationField, UsesField
 from governance.api.views import ConstrainedActions, ScopedViewSet, ShareActions, whole_number
 from governance.errors import InvalidInput
+from governance.sign_in.scopes import EXPORT
 from workbench.catalogs import selectors, services
 from workbench.catalogs.models import CatalogObject, Connection
 from workbench.catalogs.port import Catalog
@@ -180,6 +182,7 @@ class ConnectionViewSet(ShareActions, ScopedViewSet):
         parameters=[VOLUME, OpenApiParameter("path", str, required=True)],
         responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
     )
+    @needs_scope(EXPORT)
     @action(detail=True, pagination_class=None, filterset_fields=())
     def file(self, request: Request, pk: str | None = None) -> FileResponse:
         """The content of one file, as a download."""
