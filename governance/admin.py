@@ -140,12 +140,12 @@ def _signature(approval: Approval) -> dict[str, str]:
         "verdict": approval.get_verdict_display(),
         "comment": approval.comment,
         "when": approval.signed_at.strftime("%d %b %Y %H:%M"),
-        "proved who they are": _moment(approval.authenticated_at),
+        "proof": _moment(approval.authenticated_at),
     }
 
 
 def _moment(value: Any) -> str:
-    return value.strftime("%d %b %Y %H:%M") if value else "no: by a command on the server"
+    return value.strftime("%d %b %Y %H:%M") if value else "none: by a command on the server"
 
 
 def subject_url(subject: Any) -> str:

@@ -74,9 +74,7 @@ def test_a_key_that_cannot_be_used_is_refused(key, steward, api):
 
 
 def test_a_token_is_never_kept(steward, api):
-    answer = api(steward).post(
-        "/api/v1/tokens/", {"name": "x", "scopes": ["read"]}, headers={"Idempotency-Key": "k-1"}
-    )
+    answer = api(steward).post("/api/v1/tokens/", {"name": "x", "scopes": ["read"]}, headers={"Idempotency-Key": "k-1"})
 
     assert answer.status_code == 400
     assert not KeptAnswer.objects.exists()

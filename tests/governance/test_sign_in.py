@@ -204,9 +204,7 @@ def set_up_app(client: Client) -> tuple[str, list[str]]:
     return secret, re.findall(r"\b\d{8}\b", shown.partition("recovery_codes")[2])
 
 
-def test_an_authenticator_app_is_set_up_and_asked_for_from_then_on(
-    steward, client, django_capture_on_commit_callbacks
-):
+def test_an_authenticator_app_is_set_up_and_asked_for_from_then_on(steward, client, django_capture_on_commit_callbacks):
     log_in(client, "steward")
     with django_capture_on_commit_callbacks(execute=True):
         secret, codes = set_up_app(client)

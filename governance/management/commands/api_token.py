@@ -13,9 +13,8 @@ from governance.sign_in.scopes import READ, SCOPES
 
 
 class Command(BaseCommand):
-    help = (
-        "Make an API token for an account and print it, once. Scopes: "
-        + " ".join(f"{slug} ({text})" for slug, text in SCOPES.items())
+    help = "Make an API token for an account and print it, once. Scopes: " + " ".join(
+        f"{slug} ({text})" for slug, text in SCOPES.items()
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
