@@ -12,12 +12,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.html import format_html
 
-from governance import desk, jobs, records
+from governance import desk, jobs
 from governance.admin_base import CommentForm, DeskAdmin, NothingHere, ReasonForm, Step, row_url, waiting_words
+from governance.compliance import admin as compliance_admin  # noqa: F401 - registers the desk's lists
 from governance.models import (
     Approval,
     ApprovalRequest,
-    ConstraintChange,
     GatePolicy,
     Job,
     Person,
@@ -26,7 +26,7 @@ from governance.models import (
     User,
 )
 from governance.portal import content
-from governance.portal.marks import chip, use_strip
+from governance.portal.marks import use_strip
 from governance.portal.strip import strip_of
 from governance.record import admin as record_admin  # noqa: F401 - registers the record's desks
 from governance.sign_in import admin as sign_in_admin  # noqa: F401 - registers the desks of signing in
@@ -184,49 +184,6 @@ class JobAdmin(DeskAdmin):
     ) -> HttpResponse:
         self.get_object_or_404(request, object_id)
         return HttpResponseRedirect(reverse("governance:job", args=[object_id]))
-
-
-@admin.register(ConstraintChange)
-class ConstraintChangeAdmin(DeskAdmin):
-    """Who allowed what, when, why, and what it reached."""
-
-    list_display = ("changed_at", "what", "before", "after", "direction_chip", "reason", "who", "reach")
-    list_filter = ("direction", "door", "kind")
-    search_fields = ("subject_label", "reason", "actor_name")
-    date_hierarchy = "changed_at"
-    empty_state = {
-        "title": "No constraint has changed yet",
-        "text": "Every change of what a row may be used for is kept here: before, after, who, when and why.",
-    }
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return records.changes_visible_to(request.user)
-
-    @admin.display(description="What")
-    def what(self, change: ConstraintChange) -> Any:
-        url = reverse("governance:why", args=[change.kind, change.object_id])
-        return format_html('<a href="{}">{}</a>', url, change.subject_label)
-
-    @admin.display(description="Before")
-    def before(self, change: ConstraintChange) -> Any:
-        return use_strip(strip_of(change.old_allowed & ~change.old_prohibited, 31, change.old_classification))
-
-    @admin.display(description="After")
-    def after(self, change: ConstraintChange) -> Any:
-        return use_strip(strip_of(change.new_allowed & ~change.new_prohibited, 31, change.new_classification))
-
-    @admin.display(description="Direction", ordering="direction")
-    def direction_chip(self, change: ConstraintChange) -> Any:
-        tones = {"tightened": "prohibited", "relaxed": "permitted", "both": "attention"}
-        return chip(change.get_direction_display(), tones[change.direction])
-
-    @admin.display(description="Who · door")
-    def who(self, change: ConstraintChange) -> str:
-        return f"{change.actor_name or 'nobody signed in'} · {change.door or 'unknown door'}"
-
-    @admin.display(description="Reached")
-    def reach(self, change: ConstraintChange) -> str:
-        return ", ".join(f"{count} {name}" for name, count in change.reached.items()) or "—"
 
 
 @admin.register(TagRule)

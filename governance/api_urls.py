@@ -8,16 +8,18 @@ from governance.api.viewsets import (
     ApiTokenViewSet,
     ApprovalRequestViewSet,
     CheckpointViewSet,
-    ConstraintChangeViewSet,
     JobViewSet,
     RecordEntryViewSet,
     TagRuleViewSet,
 )
+from governance.compliance.api import ConstraintChangeViewSet, EvidenceViewSet, SavedQuestionViewSet
 
 router = SimpleRouter()
 router.register("jobs", JobViewSet, basename="job")
 router.register("approvals", ApprovalRequestViewSet, basename="approvalrequest")
 router.register("constraint-changes", ConstraintChangeViewSet, basename="constraintchange")
+router.register("questions", SavedQuestionViewSet, basename="savedquestion")
+router.register("evidence", EvidenceViewSet, basename="evidenceexport")
 router.register("record", RecordEntryViewSet, basename="recordentry")
 router.register("checkpoints", CheckpointViewSet, basename="checkpoint")
 router.register("tag-rules", TagRuleViewSet, basename="tagrule")

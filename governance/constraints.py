@@ -111,7 +111,7 @@ def request_relaxation(*, row: ConstrainedModel, terms: Terms, by: User) -> Appr
 
     :raises InvalidInput: the terms are not looser than now, so no approval is needed.
     """
-    from governance import desk
+    from governance import desk, whatif
 
     row = type(row)._default_manager.get(pk=row.pk)
     access.require(by, "governance.request_relaxation", row)
@@ -120,8 +120,10 @@ def request_relaxation(*, row: ConstrainedModel, terms: Terms, by: User) -> Appr
         raise InvalidInput(
             "These terms permit nothing new, so they need no approval: tighten instead.", field="allowed_uses"
         )
+    # What the approver is shown includes what it would change, as far as the person who asks may see that.
+    report = whatif.what_if(row=row, terms=terms, by=by).as_json()
     return desk.request_approval(
-        gate=RELAX_GATE, subject=row, by=by, reason=terms.usage_reason, payload=terms.as_json()
+        gate=RELAX_GATE, subject=row, by=by, reason=terms.usage_reason, payload=terms.as_json() | {"what_if": report}
     )
 
 

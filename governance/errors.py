@@ -91,6 +91,13 @@ class RecordBroken(WorkbenchError):
     status = 503
 
 
+class TooMuchEvidence(WorkbenchError):
+    """More entries answer than one evidence bundle may hold."""
+
+    code = "too_much_evidence"
+    status = 400
+
+
 class SigningKeyLost(WorkbenchError):
     """The record cannot be sealed: the private key that the database knows is not on this server."""
 

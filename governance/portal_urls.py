@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from governance.compliance import views as compliance
 from governance.portal import views
 
 app_name = "governance"
@@ -10,5 +11,12 @@ urlpatterns = [
     path("jobs/<uuid:pk>/progress/", views.job_progress, name="job-progress"),
     path("jobs/<uuid:pk>/cancel/", views.job_cancel, name="job-cancel"),
     path("why/<str:kind>/<uuid:pk>/", views.why, name="why"),
+    path("compliance/", compliance.home, name="compliance"),
+    path("compliance/check/", compliance.check, name="compliance-check"),
+    path("compliance/evidence/", compliance.evidence_page, name="compliance-evidence"),
+    path("compliance/verifier/", compliance.verifier_file, name="compliance-verifier"),
+    path("compliance/mapping/", compliance.mapping, name="compliance-mapping"),
+    path("compliance/questions/", compliance.save_question, name="compliance-save-question"),
+    path("compliance/questions/<uuid:pk>/delete/", compliance.delete_question, name="compliance-delete-question"),
     path("search/", views.search, name="search"),
 ]

@@ -21,10 +21,12 @@ class LabelingConfig(AppConfig):
         from labeling.prompts import transitions as prompt_transitions
         from labeling.review import jobs as review_jobs  # noqa: F401 - registers itself
         from labeling.review import transitions as review_transitions
+        from labeling.usecases import filters as use_case_filters
         from workbench.endpoints.port import register_engine
         from workbench.sheets import coverage
 
         overview.register()
+        use_case_filters.register()
         lifecycle.register("labeling.labelsetversion", labelset_transitions.ALL)
         lifecycle.register("labeling.templateversion", prompt_transitions.ALL)
         lifecycle.register("labeling.trainingsheet", generation_transitions.ALL)

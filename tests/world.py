@@ -25,10 +25,12 @@ from governance.models import (
     ConstraintChange,
     Derivation,
     DerivationParent,
+    EvidenceExport,
     GatePolicy,
     Job,
     KeptAnswer,
     Person,
+    SavedQuestion,
     SignInEvent,
     TagRule,
     User,
@@ -229,6 +231,11 @@ def _add_ground(world: World, word: str, owner: User, now: Any) -> None:
         kind="workbench.sheet", object_id=sheet.pk, subject_label=str(sheet), old_allowed=ALL_USES,
         new_allowed=ALL_USES, old_prohibited=0, new_prohibited=1, old_classification=1, new_classification=1,
         direction="tightened", reason=f"of {word}", actor_name=owner.username, door="admin",
+    ))  # fmt: skip
+    world.add(SavedQuestion(name=f"{word} question", filters={"use": "training"}, owner=owner))
+    world.add(EvidenceExport(
+        question=f"{word} question", reason=f"of {word}", objects_count=1, entries_count=1, digest=_digest(word),
+        made_by_id=owner.pk, made_by_name=owner.username,
     ))  # fmt: skip
     world.add(SignInEvent(user=owner, name=f"{word} person", way="password", outcome="signed_in", address="192.0.2.1"))
     world.add(ApiToken(

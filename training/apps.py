@@ -8,14 +8,16 @@ class TrainingConfig(AppConfig):
 
     def ready(self) -> None:
         from governance import constraints, desk, lifecycle
+        from governance.portal import related
         from labeling.generation import derived
         from training import overview
-        from training.datasets import gates, states, suspension
+        from training.datasets import gates, probes, states, suspension
         from training.datasets import jobs as dataset_jobs  # noqa: F401 - jobs register themselves
         from training.datasets import transitions as dataset_transitions
         from training.evaluations import jobs as evaluation_jobs  # noqa: F401
         from training.evaluations import transitions as evaluation_transitions
         from training.exports import jobs as export_jobs  # noqa: F401
+        from training.lineage.views import recall_link
         from training.runs import jobs as run_jobs  # noqa: F401
         from training.runs import transitions as run_transitions
 
@@ -26,3 +28,5 @@ class TrainingConfig(AppConfig):
         constraints.on_change(suspension.suspend_affected)
         derived.register(states.training_sheet_states)
         overview.register()
+        probes.register()
+        related.register_link(recall_link)

@@ -6,9 +6,11 @@ from typing import Any
 
 from django.urls import reverse
 
+from governance.compliance import figures
 from governance.portal import navigation, overview
 from labeling.models import TrainingSheet
 from training.models import CuratedDataset, DatasetVersion, ModelVersion, RegisteredModel, TrainingRun
+from training.runs.selectors import affected_versions
 
 DATASETS = "admin:training_curateddataset_changelist"
 RUNS = "admin:training_trainingrun_changelist"
@@ -20,6 +22,7 @@ def register() -> None:
     overview.register_tile(train_tile)
     overview.register_first_step(first_dataset)
     overview.register_first_step(first_model)
+    figures.register_figure(affected_models)
     navigation.register_count(DATASETS, lambda user: CuratedDataset.objects.visible_to(user).count())
     navigation.register_count(MODELS, lambda user: RegisteredModel.objects.visible_to(user).count())
 
@@ -75,3 +78,12 @@ def first_model(user: Any) -> overview.FirstStep | None:
         return None
     done = ModelVersion.objects.visible_to(user).exists()
     return overview.FirstStep(label="Train a model", done=done, url=reverse(RUNS), order=5)
+
+
+def affected_models(user: Any) -> figures.Figure:
+    """Model versions that learned from a row that would not permit it today."""
+    count = affected_versions(user).count()
+    return figures.Figure(
+        title="Affected models", count=count, words="model version" if count == 1 else "model versions",
+        url=reverse("training:affected"), tone="prohibited" if count else "permitted", order=30,
+    )  # fmt: skip

@@ -14,7 +14,9 @@ urlpatterns = [
     path("curate/datasets/drafts/<uuid:pk>/", datasets.dataset_draft, name="dataset-draft"),
     path("curate/exports/<uuid:pk>/download/", exports.export_download, name="export-download"),
     path("train/runs/new/", runs.run_new, name="run-new"),
+    path("train/affected/", runs.affected, name="affected"),
     path("train/evaluations/new/", evaluations.evaluation_new, name="evaluation-new"),
     path("train/evaluations/compare/", evaluations.compare, name="compare"),
+    path("recall/<str:kind>/<uuid:pk>/", lineage.recall_page, name="recall"),
     path("lineage/", lineage.lineage, name="lineage"),
 ]

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
-from governance import access, constraints
+from governance import access, constraints, whatif
 from governance.api.fields import ConstraintSerializer
 from governance.api.idempotency import IdempotentPosts
 from governance.errors import InvalidInput
@@ -71,6 +71,30 @@ def _refuse_unknown(data: Any, fields: Any) -> None:
             )
 
 
+class EffectSerializer(serializers.Serializer):
+    """How many rows of one kind would lose or gain one use."""
+
+    what = serializers.CharField()
+    use = serializers.CharField()
+    lost = serializers.IntegerField()
+    gained = serializers.IntegerField()
+
+
+class ConsequenceSerializer(serializers.Serializer):
+    """Assets that would enter a state; the first of them by name."""
+
+    title = serializers.CharField()
+    count = serializers.IntegerField()
+    names = serializers.ListField(child=serializers.CharField())
+
+
+class WhatIfSerializer(serializers.Serializer):
+    """What would change, as far as the caller may see the rows."""
+
+    effects = EffectSerializer(many=True)
+    consequences = ConsequenceSerializer(many=True)
+
+
 class ConstrainedActions:
     """Adds the constraint of a row: read why, tighten at once, ask for a relaxation."""
 
@@ -82,6 +106,14 @@ class ConstrainedActions:
         terms = constraints.Terms(**self.valid(ConstraintSerializer))  # type: ignore[attr-defined]
         constraints.tighten(row=row, terms=terms, by=request.user)
         return self.shown(self.get_object())  # type: ignore[attr-defined,no-any-return]
+
+    @extend_schema(request=ConstraintSerializer, responses=WhatIfSerializer)
+    @action(detail=True, methods=["post"], url_path="what-if")
+    def what_if(self, request: Request, pk: str | None = None) -> Response:
+        """What the constraint would change for everything made from the row. Changes nothing."""
+        row: ConstrainedModel = self.get_object()  # type: ignore[attr-defined]
+        terms = constraints.Terms(**self.valid(ConstraintSerializer))  # type: ignore[attr-defined]
+        return Response(whatif.what_if(row=row, terms=terms, by=request.user).as_json())
 
     @extend_schema(request=ConstraintSerializer, responses={202: None})
     @action(detail=True, methods=["post"], url_path="request-relaxation")

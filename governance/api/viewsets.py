@@ -1,4 +1,4 @@
-"""The API of jobs, approvals and the record of constraints."""
+"""The API of jobs, approvals, tag rules and the record."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance import desk, jobs, records
+from governance import desk, jobs
 from governance.api.fields import OptionalReasonSerializer
 from governance.api.serializers import (
     ApiTokenSerializer,
     ApprovalRequestSerializer,
     CheckpointSerializer,
-    ConstraintChangeSerializer,
     DecisionSerializer,
     JobSerializer,
     MadeTokenSerializer,
@@ -26,9 +25,10 @@ from governance.api.serializers import (
     RecordEntrySerializer,
     TagRuleSerializer,
 )
-from governance.api.views import ScopedViewSet
+from governance.api.views import ScopedViewSet, accepted
 from governance.errors import NotPermitted
-from governance.models import ApiToken, ApprovalRequest, Checkpoint, ConstraintChange, Job, RecordEntry, TagRule
+from governance.models import ApiToken, ApprovalRequest, Checkpoint, Job, RecordEntry, TagRule
+from governance.record import checking
 from governance.sign_in import services
 from governance.sign_in.services import MINUTES_FOR_TOKENS
 
@@ -89,20 +89,6 @@ class ApprovalRequestViewSet(ScopedViewSet):
         )
 
 
-class ConstraintChangeViewSet(ScopedViewSet):
-    """Who allowed what, when and why."""
-
-    queryset = ConstraintChange.objects.all()
-    serializer_class = ConstraintChangeSerializer
-    filterset_fields = ("kind", "object_id", "direction", "door")
-    cursor_ordering = ("-changed_at", "-id")
-
-    def get_queryset(self) -> QuerySet[Any]:
-        if getattr(self, "swagger_fake_view", False):
-            return self.queryset.none()
-        return records.changes_visible_to(self.request.user)
-
-
 class TagRuleViewSet(ScopedViewSet):
     """What catalog tags mean."""
 
@@ -121,6 +107,12 @@ class RecordEntryViewSet(ScopedViewSet):
 
     def get_queryset(self) -> QuerySet[Any]:
         return super().get_queryset().with_values()  # type: ignore[attr-defined,no-any-return]
+
+    @extend_schema(request=None, responses={202: None}, filters=False)
+    @action(detail=False, methods=["post"])
+    def check(self, request: Request) -> Response:
+        """Check every entry, chain, place and signature, as a job."""
+        return accepted(request, checking.start_check(by=request.user))
 
 
 class CheckpointViewSet(ScopedViewSet):

@@ -79,10 +79,12 @@ SECTIONS: tuple[Section, ...] = (
     Section(
         "Governance",
         (
+            Entry("Compliance desk", "governance:compliance", "governance.view_recordentry"),
             _changelist("Approvals", "governance.approvalrequest"),
             _changelist("Constraint changes", "governance.constraintchange"),
             _changelist("Record", "governance.recordentry"),
             _changelist("Checkpoints", "governance.checkpoint"),
+            _changelist("Evidence handed out", "governance.evidenceexport"),
             _changelist("Sign-ins", "governance.signinevent"),
             _changelist("Tag rules", "governance.tagrule"),
             _changelist("Gate policies", "governance.gatepolicy"),

@@ -14,10 +14,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from governance import access, constraints, derivations, jobs, records
+from governance import access, constraints, derivations, jobs, records, whatif
 from governance.admin_base import DeskAdmin, row_url
+from governance.compliance import questions
 from governance.errors import ReauthenticationRequired, WorkbenchError
 from governance.models import ApprovalRequest, ConstrainedModel, GovernedRow, Job
+from governance.portal import related
 from governance.portal.pages import portal_page, render_page
 from governance.portal.strip import strip_for, strip_of
 from governance.sign_in import kept
@@ -124,8 +126,12 @@ def why(request: HttpRequest, kind: str, pk: UUID) -> HttpResponse:
     row = _constrained(request, kind, pk)
     may_tighten = request.user.has_perm("governance.tighten_constraint")
     form = TermsForm(request.POST or kept.typed_before(request), initial=_initial(row))
-    if request.method == "POST" and form.is_valid() and (answer := _change(request, row, form)) is not None:
-        return answer
+    tried = None
+    if request.method == "POST" and form.is_valid():
+        if "try" in request.POST:
+            tried = _tried(row, form, request.user)
+        elif (answer := _change(request, row, form)) is not None:
+            return answer
     binding = derivations.ancestors_of(row) if isinstance(row, GovernedRow) else []
     context = {
         "title": f"Why: {row._meta.verbose_name} {row}",
@@ -133,10 +139,14 @@ def why(request: HttpRequest, kind: str, pk: UUID) -> HttpResponse:
         "constraint": strip_for(row),
         "breadcrumbs": [{"label": str(row), "url": row_url(row)}],
         "row": row,
+        "page_actions": related.links_of(row._meta.label_lower, row.pk, request.user),
+        "row_kind": row._meta.label_lower,
         "own": strip_of(row.own_uses, 31, row.data_classification, reason=row.usage_reason),
         "ancestors": [_shown(one, request.user) for one in binding],
         "changes": records.changes_visible_to(request.user).filter(kind=kind, object_id=pk)[:20],
+        "question": questions.about(row, Use.TRAINING),
         "form": form if may_tighten else None,
+        "tried": tried,
         "may_request": request.user.has_perm("governance.request_relaxation"),
     }
     return render_page(request, "governance/why.html", context)
@@ -148,6 +158,15 @@ def _initial(row: ConstrainedModel) -> dict[str, Any]:
         "data_classification": row.data_classification,
         "permitted_until": timezone.localtime(row.permitted_until) if row.permitted_until else None,
     }
+
+
+def _tried(row: ConstrainedModel, form: TermsForm, user: Any) -> whatif.WhatIf | None:
+    """What the form would change, or its errors."""
+    try:
+        return whatif.what_if(row=row, terms=form.terms(row), by=user)
+    except WorkbenchError as error:
+        form.add_error(error.field if error.field in form.fields else None, error.message)
+        return None
 
 
 def _change(request: HttpRequest, row: ConstrainedModel, form: TermsForm) -> HttpResponse | None:

@@ -1,16 +1,20 @@
-"""What waits for someone on the ground floor: requests to sign, and one's own that others decide."""
+"""What waits for someone on the ground floor: requests to sign, and what an auditor must look at."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from django.urls import reverse
+
 from governance import desk
+from governance.compliance import figures
 from governance.portal import navigation, overview
 
 
 def register() -> None:
     overview.register_queue(requests_to_sign)
+    overview.register_queue(writes_past_every_door)
     navigation.register_count("admin:governance_approvalrequest_changelist", count_to_sign)
 
 
@@ -32,3 +36,19 @@ def requests_to_sign(user: Any) -> Iterator[overview.QueueRow]:
             why=f"asked by {request.requested_by.display_name}: {request.reason[:80]}",
             url=row_url(request),
         )
+
+
+def writes_past_every_door(user: Any) -> Iterator[overview.QueueRow]:
+    """The alert for auditors: something changed governed rows that is no door of the application."""
+    if not user.has_perm("governance.view_recordentry"):
+        return
+    newest = figures.unattributed().order_by("-pk").first()
+    if newest is None:
+        return
+    count = figures.unattributed().count()
+    yield overview.QueueRow(
+        what=f"{count:,} change{'' if count == 1 else 's'} past every door",
+        source="The record",
+        why=f"nobody is named; the newest on {newest.recorded_at[:10]}",
+        url=f"{reverse('admin:governance_recordentry_changelist')}?door=none",
+    )

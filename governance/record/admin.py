@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.apps import apps
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html, format_html_join
 
@@ -69,6 +71,15 @@ class RecordEntryAdmin(DeskAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return RecordEntry.objects.visible_to(request.user).with_values()
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        context = super().page_context(request, row)
+        if request.user.has_perm("governance.add_evidenceexport"):
+            about = urlencode({"row_kind": row.kind, "row": row.object_id})
+            url = f"{reverse('governance:compliance-evidence')}?{about}"
+            link = {"label": "Evidence of this row", "url": url, "style": "plain", "method": "get", "confirm": ""}
+            context["object_actions"] = [*context["object_actions"], link]
+        return context
 
     @admin.display(description="When", ordering="id")
     def when(self, entry: RecordEntry) -> Any:

@@ -1,4 +1,4 @@
-"""The record's triggers on PostgreSQL: one function for all tables.
+"""The record's triggers on PostgreSQL: one function for all tables, called once for each statement.
 
 It reads rows as JSON, so that it survives changed columns and stays in force during migrations.
 """
@@ -16,67 +16,86 @@ ENTRY, VALUES, ERASURE = RecordEntry._meta.db_table, RecordValues._meta.db_table
 # Local to its transaction, so that a connection never acts for the person who used it before.
 SETTING = "workbench.context"
 
-# $1 kind, $2 column of the key, $3 derived columns, $4 hidden columns. Sequential scans are off because a plan that
-# was made while the table was empty would stay with the session.
+# One row of each image: the key of the object, and the columns before and after. What was updated stands in both tables
+# in the same order, so that a changed key does not part the two.
+INSERTED = """SELECT image ->> TG_ARGV[1] AS object, NULL::jsonb AS before, image AS after
+            FROM (SELECT to_jsonb(r) - derived AS image FROM new_rows r OFFSET 0) n"""
+DELETED = """SELECT image ->> TG_ARGV[1] AS object, image AS before, NULL::jsonb AS after
+            FROM (SELECT to_jsonb(r) - derived AS image FROM old_rows r OFFSET 0) o"""
+UPDATED = """SELECT n.image ->> TG_ARGV[1] AS object, difference.before, difference.after
+            FROM (SELECT row_number() OVER () AS place, to_jsonb(r) - derived AS image FROM old_rows r) o
+            JOIN (SELECT row_number() OVER () AS place, to_jsonb(r) - derived AS image FROM new_rows r) n USING (place)
+            CROSS JOIN LATERAL (
+                SELECT jsonb_object_agg(name, o.image -> name) AS before,
+                    jsonb_object_agg(name, n.image -> name) AS after
+                FROM jsonb_object_keys(n.image) name WHERE o.image -> name IS DISTINCT FROM n.image -> name
+            ) difference
+            WHERE o.image <> n.image"""
+
+
+def _shown(image: str) -> str:
+    """The image without the values of hidden columns."""
+    return (
+        f"CASE WHEN hidden = '{{{{}}}}' THEN {image} ELSE {image} || "
+        "coalesce((SELECT jsonb_object_agg(name, '(hidden)') FROM unnest(hidden) name "
+        f"WHERE {image} ->> name <> ''), '{{{{}}}}') END"
+    )
+
+
+def _keep(images: str) -> str:
+    """Write one entry with its values for each image."""
+    return f"""
+        WITH image AS (
+            {images}
+        ), said AS MATERIALIZED (
+            SELECT nextval(ids) AS id, object, replace(gen_random_uuid()::text, '-', '') AS salt,
+                to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS moment,
+                jsonb_build_object('actor', actor_name, 'reason', because,
+                    'old', {_shown("before")},
+                    'new', {_shown("after")})::text AS payload
+            FROM image
+        ), kept AS (
+            INSERT INTO {VALUES} (id, salt, payload) SELECT id, salt, payload FROM said
+        ), link AS (
+            SELECT said.*, encode(sha256(convert_to(salt || payload, 'UTF8')), 'hex') AS digest,
+                coalesce(last.version, 0) + 1 AS version, coalesce(last.entry_hash, repeat('0', 64)) AS previous
+            FROM said LEFT JOIN LATERAL (
+                SELECT e.version, e.entry_hash FROM {ENTRY} e
+                WHERE e.object_id = said.object AND e.kind = TG_ARGV[0] ORDER BY e.version DESC LIMIT 1
+            ) last ON true
+        )
+        INSERT INTO {ENTRY} (id, kind, object_id, version, operation, recorded_at, actor_id, door, request_id,
+                             values_digest, previous, entry_hash, transaction)
+        SELECT id, TG_ARGV[0], object, version, event, moment, actor::bigint, through, request, digest, previous,
+            encode(sha256(convert_to(concat_ws(E'\\n', TG_ARGV[0], object, version, event, moment, coalesce(actor, ''),
+                through, request, digest, previous), 'UTF8')), 'hex'),
+            pg_current_xact_id()::text::bigint
+        FROM link ORDER BY id;"""
+
+
+# $1 kind, $2 column of the key, $3 derived columns, $4 hidden columns. Called once for each statement, with all its
+# rows: row by row, starting the queries takes longer than the work. Planning takes longer still, so one plan stays with
+# the session; without sequential scans and nested loops it serves one row and many, whatever it was made for.
 CAPTURE = f"""
 CREATE OR REPLACE FUNCTION record_change() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = {{schema}}, pg_temp SET enable_seqscan = off AS $record$
+SET search_path = {{schema}}, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_nestloop = off AS $record$
 DECLARE
     acting jsonb := coalesce(nullif(current_setting('{SETTING}', true), ''), '{{{{}}}}')::jsonb;
-    old_image jsonb;
-    new_image jsonb;
-    object text;
-    hidden text;
-    salt text := replace(gen_random_uuid()::text, '-', '');
-    moment text := to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
-    door text := coalesce(acting ->> 'door', '');
+    actor text := acting ->> 'actor_id';
+    actor_name text := coalesce(acting ->> 'actor', 'db:' || session_user);
+    because text := coalesce(acting ->> 'reason', '');
+    through text := coalesce(acting ->> 'door', '');
     request text := coalesce(acting ->> 'request_id', '');
-    said text;
-    digest text;
-    last record;
-    entry bigint;
+    event text := lower(TG_OP);
+    ids regclass := pg_get_serial_sequence('{VALUES}', 'id');
+    derived text[] := TG_ARGV[2];
+    hidden text[] := TG_ARGV[3];
 BEGIN
-    IF TG_OP <> 'INSERT' THEN
-        old_image := to_jsonb(OLD);
-        object := old_image ->> TG_ARGV[1];
-        old_image := old_image - TG_ARGV[2]::text[];
+    IF TG_OP = 'INSERT' THEN{_keep(INSERTED)}
+    ELSIF TG_OP = 'DELETE' THEN{_keep(DELETED)}
+    ELSE{_keep(UPDATED)}
     END IF;
-    IF TG_OP <> 'DELETE' THEN
-        new_image := to_jsonb(NEW);
-        object := new_image ->> TG_ARGV[1];
-        new_image := new_image - TG_ARGV[2]::text[];
-    END IF;
-    IF TG_OP = 'UPDATE' THEN
-        SELECT jsonb_object_agg(name, old_image -> name), jsonb_object_agg(name, new_image -> name)
-        INTO old_image, new_image
-        FROM jsonb_object_keys(new_image) name WHERE old_image -> name IS DISTINCT FROM new_image -> name;
-        IF new_image IS NULL THEN
-            RETURN NULL;
-        END IF;
-    END IF;
-    FOREACH hidden IN ARRAY TG_ARGV[3]::text[] LOOP
-        IF coalesce(old_image ->> hidden, '') <> '' THEN
-            old_image := old_image || jsonb_build_object(hidden, '(hidden)');
-        END IF;
-        IF coalesce(new_image ->> hidden, '') <> '' THEN
-            new_image := new_image || jsonb_build_object(hidden, '(hidden)');
-        END IF;
-    END LOOP;
-    said := jsonb_build_object(
-        'actor', coalesce(acting ->> 'actor', 'db:' || session_user), 'reason', coalesce(acting ->> 'reason', ''),
-        'old', old_image, 'new', new_image)::text;
-    digest := encode(sha256(convert_to(salt || said, 'UTF8')), 'hex');
-    SELECT e.version, e.entry_hash INTO last FROM {ENTRY} e
-    WHERE e.object_id = object AND e.kind = TG_ARGV[0] ORDER BY e.version DESC LIMIT 1;
-    INSERT INTO {VALUES} (salt, payload) VALUES (salt, said) RETURNING id INTO entry;
-    INSERT INTO {ENTRY} (id, kind, object_id, version, operation, recorded_at, actor_id, door, request_id,
-                         values_digest, previous, entry_hash, transaction)
-    VALUES (entry, TG_ARGV[0], object, coalesce(last.version, 0) + 1, lower(TG_OP), moment,
-            (acting ->> 'actor_id')::bigint, door, request, digest, coalesce(last.entry_hash, repeat('0', 64)),
-            encode(sha256(convert_to(concat_ws(E'\\n', TG_ARGV[0], object, coalesce(last.version, 0) + 1, lower(TG_OP),
-                moment, coalesce(acting ->> 'actor_id', ''), door, request, digest,
-                coalesce(last.entry_hash, repeat('0', 64))), 'UTF8')), 'hex'),
-            pg_current_xact_id()::text::bigint);
     RETURN NULL;
 END $record$
 """
@@ -110,6 +129,12 @@ BEGIN
 END $record$
 """
 
+# The triggers that record: name, event, the rows that they are given.
+EVENTS = (
+    ("record_insert", "INSERT", "NEW TABLE AS new_rows"),
+    ("record_change", "UPDATE", "OLD TABLE AS old_rows NEW TABLE AS new_rows"),
+    ("record_delete", "DELETE", "OLD TABLE AS old_rows"),
+)
 FUNCTIONS = (CAPTURE, KEEP, KEEP_WHOLE, KEEP_VALUES)
 
 
@@ -126,7 +151,8 @@ def triggers() -> dict[tuple[str, str], str]:
     """Every trigger that must stand: (table, name) → what follows `CREATE TRIGGER name`."""
     made: dict[tuple[str, str], str] = {}
     for table in captured():
-        made[table.name, "record_change"] = _capture(table)
+        for name, event, rows in EVENTS:
+            made[table.name, name] = _capture(table, event, rows)
         made[table.name, "record_keep_whole"] = _statement(table.name, "record_keep_whole")
     for model in append_only():
         name = model._meta.db_table
@@ -137,15 +163,13 @@ def triggers() -> dict[tuple[str, str], str]:
     return made
 
 
-def _capture(table: Table) -> str:
-    """Derived columns are no change: an update that sets no other column does not even call the function."""
-    columns = ", ".join(f'"{field.column}"' for field in table.columns)
-    update = f"UPDATE OF {columns}" if table.left_out else "UPDATE"
+def _capture(table: Table, event: str, rows: str) -> str:
     arguments = ", ".join(
         f"'{argument}'" for argument in (table.kind, table.key, _array(table.left_out), _array(table.hidden))
     )
     return (
-        f'AFTER INSERT OR DELETE OR {update} ON "{table.name}" FOR EACH ROW EXECUTE FUNCTION record_change({arguments})'
+        f'AFTER {event} ON "{table.name}" REFERENCING {rows} FOR EACH STATEMENT '
+        f"EXECUTE FUNCTION record_change({arguments})"
     )
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.conf import settings
-from django.db.models import BooleanField, Exists, OuterRef
+from django.db.models import BooleanField, CharField, Exists, OuterRef
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Cast
 
 from governance.models import Checkpoint, Erasure, RecordEntry, RecordValues, SealedEntry, SigningKey
 from governance.record import sealing, triggers, verifier
@@ -72,8 +73,11 @@ def _faults() -> Iterator[Fault]:
     yield from verifier.check_keys(keys, verify=_verify)
     yield from unreadable_checkpoints
     yield from verifier.check_checkpoints(checkpoints, keys, verify=_verify)
+    yield from _gaps()
+    yield from _forgotten()
     yield from _smuggled()
     yield from _stray_values()
+    yield from _unrecorded_erasures()
     yield from _files()
 
 
@@ -137,6 +141,28 @@ def _verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
     return True
 
 
+def _gaps() -> Iterator[Fault]:
+    """Checkpoints that are gone: their numbers run from 1 without a gap."""
+    expected = 1
+    for number in Checkpoint.objects.order_by("number").values_list("number", flat=True):
+        for missing in range(expected, number):
+            yield Fault(problem=f"checkpoint {missing}: it is gone; its number was given and is not there")
+        expected = number + 1
+
+
+def _forgotten() -> Iterator[Fault]:
+    """Where the next seal begins is not signed, but follows from what is sealed."""
+    last = Checkpoint.objects.order_by("-number").first()
+    if last is None:
+        return
+    sealed = SealedEntry.objects.filter(position__lt=last.size)
+    highest = sealed.order_by("-entry_id").values_list("entry_id", flat=True).first()
+    if highest != last.last_entry:
+        yield Fault(
+            problem=f"checkpoint {last.number}: last_entry is {last.last_entry}; the highest sealed is {highest}"
+        )
+
+
 def _smuggled() -> Iterator[Fault]:
     """Entries that have no place in the tree although everything around them has."""
     last = Checkpoint.objects.order_by("-number").first()
@@ -160,9 +186,22 @@ def _stray_values() -> Iterator[Fault]:
         yield Fault(entry_id=key, problem="its values are there, but the entry is gone")
 
 
+def _unrecorded_erasures() -> Iterator[Fault]:
+    """Erasures that were written past the record: a true one is an entry of its own."""
+    written = RecordEntry.objects.filter(
+        kind=Erasure._meta.label_lower, operation="insert", object_id=Cast(OuterRef("pk"), CharField())
+    )
+    for key in Erasure.objects.filter(~Exists(written)).values_list("pk", flat=True).iterator():
+        yield Fault(entry_id=key, problem="its erasure is not on record: somebody else emptied its values")
+
+
 def _files() -> Iterator[Fault]:
     """The copies outside the database say the same as the database."""
     folder = Path(settings.RECORD_CHECKPOINTS)
+    known = set(Checkpoint.objects.values_list("number", flat=True))
+    for path in sorted(folder.glob("checkpoint-*.json")):
+        if (digits := path.stem.removeprefix("checkpoint-")).isdigit() and int(digits) not in known:
+            yield Fault(problem=f"{path.name} is outside the database, which no longer holds checkpoint {int(digits)}")
     for checkpoint in Checkpoint.objects.order_by("number"):
         path = folder / sealing.file_name(checkpoint.number)
         if not path.exists():

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Sequence
-from io import StringIO
-from itertools import takewhile
 from typing import IO, TYPE_CHECKING
 
+from governance.spreadsheets import Cell, csv_lines
 from labeling.exports.chat_jsonl import chat_messages
 from labeling.exports.rows import ExportRow, HashingFile, Written, answer_text, not_exportable, row_json
 
@@ -17,10 +15,6 @@ if TYPE_CHECKING:
 COLUMNS = ("pair_id", "item_ref", "label_type", "split", "prompt", "answer", "messages", "metadata")
 GROUP_ROWS = 1024
 GROUP_CHARACTERS = 4 * 2**20  # a row group ends early when its text passes this; bounds memory
-FORMULA_STARTS = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")  # ASCII and full-width; spreadsheets run both
-INVISIBLE = "\ufeff\u200b\u200c\u200d\u2060\u00ad"  # blank on screen, though str.isspace says no
-
-Cell = str | int | float | bool | None
 
 
 def write_parquet(rows: Iterable[ExportRow], file: IO[bytes]) -> Written:
@@ -49,36 +43,12 @@ def write_csv(rows: Iterable[ExportRow], file: IO[bytes]) -> Written:
 
 
 def write_csv_table(header: Sequence[str], rows: Iterable[Sequence[Cell]], file: IO[bytes]) -> Written:
-    """RFC 4180 in UTF-8, formula-safe text, numbers as they are; holds one row in memory.
-
-    Source: OWASP, "CSV Injection".
-    """
-    out, count = HashingFile(file), 0
-    out.write(_csv_line(header))
-    for row in rows:
-        out.write(_csv_line(row))
-        count += 1
-    return out.receipt(count)
-
-
-def formula_safe(cell: Cell) -> Cell:
-    """`cell`, with `'` before text that a spreadsheet could take for a formula. Numbers stay numbers."""
-    if not isinstance(cell, str):
-        return cell
-    blanks = "".join(takewhile(_is_blank, cell))
-    start = cell[len(blanks) : len(blanks) + 1]
-    is_risky = start in FORMULA_STARTS or any(sign in blanks for sign in "\t\r\n")
-    return "'" + cell if is_risky else cell
-
-
-def _is_blank(sign: str) -> bool:
-    return sign.isspace() or sign in INVISIBLE
-
-
-def _csv_line(cells: Sequence[Cell]) -> bytes:
-    line = StringIO(newline="")
-    csv.writer(line, lineterminator="\r\n").writerow([formula_safe(cell) for cell in cells])
-    return line.getvalue().encode()
+    """RFC 4180 in UTF-8, formula-safe text, numbers as they are; holds one row in memory."""
+    out, lines = HashingFile(file), 0
+    for line in csv_lines(header, rows):
+        out.write(line)
+        lines += 1
+    return out.receipt(lines - 1)  # less the header
 
 
 def _cells(row: ExportRow) -> tuple[str, ...]:

@@ -209,6 +209,9 @@ class QAPair(GovernedRow):
         indexes: ClassVar[list[Any]] = [
             models.Index(fields=["training_sheet", "status", "position"], name="qapair_review_queue"),
             models.Index(fields=["training_sheet", "work_state", "position"], name="qapair_work_queue"),
+            # Serves pages over all sheets that someone may see: rows come in order, and few are looked at in vain.
+            models.Index(fields=["position", "id"], name="qapair_by_position"),
+            models.Index(fields=["status", "position", "id"], name="qapair_status_by_position"),
         ]
 
     def __str__(self) -> str:

@@ -26,6 +26,7 @@ from tests.e2e.site import Site
 
 PATIENCE = 10.0
 JOB_WITHIN = 90.0
+DOWNLOADS = "downloads"  # in the browser's own folder
 Found = TypeVar("Found")
 
 # Visible controls of a kind, with the words a person would call them by. Arguments: kind, words, row.
@@ -114,6 +115,10 @@ class Portal:
         self.pages_seen: list[tuple[str, str]] = []
         self.forbidden = ""
         self.exempt = ""
+        profile = browser.capabilities["chrome"]["userDataDir"]
+        self.downloads = Path(profile) / DOWNLOADS
+        saved = {"behavior": "allow", "downloadPath": str(self.downloads)}
+        browser.execute_cdp_cmd("Browser.setDownloadBehavior", saved)
 
     # -- who ----------------------------------------------------------------------------------------------
 
@@ -157,6 +162,10 @@ class Portal:
     def table(self, heading: str) -> list[list[str]]:
         """The cells, as words, of the table whose first column has this heading."""
         return list(self.browser.execute_script(TABLE, heading))
+
+    def words_of(self, element_id: str) -> str:
+        """What one element says, such as a key that is there to be copied."""
+        return str(self.browser.find_element(By.ID, element_id).text).strip()
 
     def shows_a_picture(self) -> None:
         """Some picture of the page has been loaded, and is no icon."""

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from governance.spreadsheets import FORMULA_STARTS, formula_safe
 from labeling.exports import ExportRow, write_chat_jsonl, write_csv, write_csv_table, write_parquet
 from labeling.exports.errors import RowNotExportable
-from labeling.exports.tables import FORMULA_STARTS, formula_safe
 from tests.proofs import examples
 
 WRITERS = [write_chat_jsonl, write_parquet, write_csv]
@@ -237,7 +237,7 @@ import pyarrow.parquet
 
 def rows(count):
     for number in range(count):
-        text = f"{number} " + "%05d" % number * 10_000
+        text = f"{number} " + "%05d" % number * 2_000  # a hundred megabytes in all
         yield exports.ExportRow(
             messages=[{"role": "user", "content": text}], answer="a", item_ref=str(number), split="train",
             label_type="t", pair_id=str(number),

@@ -17,7 +17,7 @@ from governance.api.views import MayView
 from governance.errors import InvalidInput
 from governance.uses import uses_in
 from labeling.models import TrainingSheet
-from training.lineage import graph, selectors
+from training.lineage import graph, recall, selectors
 from training.models import LineagePair, ModelTrainingLineage, ModelVersion
 
 
@@ -106,6 +106,33 @@ class GraphSerializer(serializers.Serializer):
     cut = serializers.BooleanField()
 
 
+class ReachedSerializer(serializers.Serializer):
+    """One asset that holds rows made from the subject."""
+
+    name = serializers.CharField(source="label")
+    rows = serializers.IntegerField(allow_null=True)
+    state = serializers.CharField()
+
+
+class RecallGroupSerializer(serializers.Serializer):
+    """Assets of one kind; `more` when there are others than those listed."""
+
+    title = serializers.CharField()
+    assets = ReachedSerializer(many=True)
+    more = serializers.BooleanField()
+
+
+class RecallSerializer(serializers.Serializer):
+    """What one row reached, as far as the caller may see it."""
+
+    kind = serializers.CharField()
+    object_id = serializers.UUIDField(source="subject.pk")
+    subject = serializers.CharField()
+    labels = serializers.IntegerField()
+    pairs = serializers.IntegerField()
+    groups = RecallGroupSerializer(many=True)
+
+
 class InsertionOrder(NewestFirst):
     """Pairs in the order they were recorded."""
 
@@ -131,6 +158,20 @@ class LineageViewSet(ViewSet):
             raise InvalidInput(f"{key!r} is no id; expected kind:uuid.", field="node") from error
         nodes, edges = graph.drawing(chain)
         return Response(GraphSerializer({"nodes": nodes, "edges": edges, "cut": chain.cut}).data)
+
+    @extend_schema(
+        operation_id="recall",
+        parameters=[
+            OpenApiParameter("kind", str, required=True, description="Such as workbench.sheet or labeling.qapair."),
+            OpenApiParameter("object_id", UUID, required=True),
+        ],
+        responses=RecallSerializer,
+    )
+    def recall(self, request: Request) -> Response:
+        """Every label, pair, dataset, export, model version and evaluation that was made from one row."""
+        asked = request.query_params
+        subject = recall.subject_of(asked.get("kind", ""), asked.get("object_id", ""), request.user)
+        return Response(RecallSerializer(recall.recall(subject, request.user)).data)
 
     @extend_schema(responses=LineageSerializer(many=True))
     def models(self, request: Request, pk: UUID) -> Response:

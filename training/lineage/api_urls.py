@@ -5,6 +5,7 @@ from django.urls import path
 from training.lineage.api import LineageViewSet
 
 urlpatterns = [
+    path("recall/", LineageViewSet.as_view({"get": "recall"}), name="recall"),
     path("lineage/", LineageViewSet.as_view({"get": "graph"}), name="lineage"),
     path("lineage/training-sheets/<uuid:pk>/models/", LineageViewSet.as_view({"get": "models"}), name="lineage-models"),
     path(

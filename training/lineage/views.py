@@ -13,11 +13,14 @@ from governance.admin_base import row_url
 from governance.errors import InvalidInput
 from governance.portal.graph import graph_as_list, layered_graph
 from governance.portal.pages import portal_page, render_page
+from governance.portal.strip import strip_for
+from governance.spreadsheets import csv_lines
 from labeling.models import TrainingSheet
-from training.lineage import graph, selectors
+from training.lineage import graph, recall, selectors
 from training.models import DatasetVersion, ModelVersion
 
 PAIRS_A_PAGE = 25
+RECALL_COLUMNS = ("kind", "name", "rows", "state")
 
 
 @portal_page("training.view_modeltraininglineage")
@@ -46,6 +49,42 @@ def lineage(request: HttpRequest) -> HttpResponse:
         **_answers(request, start),
     }
     return render_page(request, "training/lineage.html", context)
+
+
+def recall_link(kind: str, pk: Any, user: Any) -> dict[str, str] | None:
+    """From the page of a row, or of a change of it, to what it reached."""
+    if not user.has_perm("training.view_modeltraininglineage"):
+        return None
+    return {"label": "Where it went", "url": reverse("training:recall", args=[kind, pk])}
+
+
+@portal_page("training.view_modeltraininglineage")
+def recall_page(request: HttpRequest, kind: str, pk: UUID) -> HttpResponse:
+    """Everything that one row reached, down to models; `?format=csv` as a file."""
+    found = _recalled(request, kind, pk)
+    if request.GET.get("format") == "csv":
+        lines = csv_lines(RECALL_COLUMNS, found.rows())
+        headers = {"Content-Disposition": f'attachment; filename="recall-{pk}.csv"'}
+        return HttpResponse(b"".join(lines), content_type="text/csv; charset=utf-8", headers=headers)
+    subject = found.subject
+    context = {
+        "title": f"Where it went: {subject.kind_word} {subject}",
+        "lead": "Every label, pair, dataset, export, model and evaluation made from it that you may see.",
+        "breadcrumbs": [{"label": "Why", "url": reverse("governance:why", args=[kind, pk])}],
+        "constraint": strip_for(subject),
+        "recall": found,
+        "partial": not request.user.has_perm("governance.read_every_row"),
+        "page_actions": [{"label": "CSV", "url": "?format=csv", "style": "plain", "method": "get", "confirm": ""}],
+    }
+    return render_page(request, "training/recall.html", context)
+
+
+def _recalled(request: HttpRequest, kind: str, pk: UUID) -> recall.Recall:
+    try:
+        subject = recall.subject_of(kind, pk, request.user)
+    except InvalidInput as error:
+        raise Http404(error.message) from error
+    return recall.recall(subject, request.user)
 
 
 def _parsed(node: str) -> tuple[str, UUID]:

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 
 from governance.models import PermittedQuerySet
 from governance.uses import Use
@@ -111,13 +111,25 @@ def _why(member: DatasetMember, use: Use, causes: Causes) -> str:
 
 def affected_pairs(model_version: ModelVersion) -> QuerySet[LineagePair]:
     """Pairs that this model learned from, or was validated with, and that would not permit it today."""
+    return _lost_pairs().filter(lineage__model_version=model_version)
+
+
+def affected_versions(user: User) -> QuerySet[ModelVersion]:
+    """Model versions that learned from such pairs, each with their number as `lost_pairs`; newest first."""
+    lost = _lost_pairs().filter(lineage__model_version=OuterRef("pk")).order_by().values("lineage__model_version")
+    counted = lost.annotate(count=Count("pk")).values("count")
+    versions = ModelVersion.objects.visible_to(user).annotate(lost_pairs=Subquery(counted))
+    return versions.filter(lost_pairs__gt=0).select_related("model", "run").order_by("-created_at", "-pk")
+
+
+def _lost_pairs() -> QuerySet[LineagePair]:
     from training.lineage.models import LineagePair
 
     lost = Q(pk__in=[])
     for side, use in LEARNED.items():
         permitted = QAPair.objects.permitting(use).values("pk")  # type: ignore[attr-defined]
         lost |= Q(split=side) & ~Q(pair__in=permitted)
-    return LineagePair.objects.filter(lost, lineage__model_version=model_version)
+    return LineagePair.objects.filter(lost)
 
 
 def why_affected(model_version: ModelVersion) -> dict[str, int]:

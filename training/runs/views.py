@@ -16,11 +16,27 @@ from training.datasets.models import CuratedDataset, DatasetVersion
 from training.datasets.selectors import USABLE, require_usable
 from training.runs import services
 from training.runs.forms import RunForm, model_names
-from training.runs.selectors import summary
+from training.runs.selectors import affected_versions, summary
 from training.trainers import Trainer, get_trainer, trainers
 from training.trainers.errors import UnknownTrainer
 
 LIST = "admin:training_trainingrun_changelist"
+
+
+AT_MOST = 200
+
+
+@portal_page("training.view_registeredmodel")
+def affected(request: HttpRequest) -> HttpResponse:
+    """Model versions that learned from rows that would not permit it today."""
+    versions = affected_versions(request.user)[:AT_MOST]
+    context = {
+        "title": "Affected models",
+        "lead": "Versions that learned from pairs which would not permit it today: a tag or constraint changed.",
+        "breadcrumbs": [{"label": "Models", "url": reverse("admin:training_registeredmodel_changelist")}],
+        "versions": [{"row": version, "url": row_url(version)} for version in versions],
+    }
+    return render_page(request, "training/affected.html", context)
 
 
 @portal_page("training.add_trainingrun")

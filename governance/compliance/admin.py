@@ -1,0 +1,158 @@
+"""Lists of the compliance desk: constraint changes with every filter, and the evidence that was handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.urls import path, reverse
+from django.utils.html import format_html
+
+from governance import records
+from governance.admin_base import DeskAdmin
+from governance.compliance import filters, tables
+from governance.errors import InvalidInput
+from governance.models import ConstraintChange, EvidenceExport
+from governance.portal import content, related
+from governance.portal.marks import chip, use_strip
+from governance.portal.strip import strip_of
+
+Writer = Callable[[QuerySet[ConstraintChange]], Iterator[bytes]]
+TONES = {"tightened": "prohibited", "relaxed": "permitted", "both": "attention"}
+
+
+def _list_filter(one: filters.Filter) -> type[admin.SimpleListFilter]:
+    """A filter of changes as the list shows it; one without choices appears once an address asks for it."""
+
+    class ChangeFilter(admin.SimpleListFilter):
+        title = one.title
+        parameter_name = one.name
+
+        def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+            offered = one.choices(request.user, model_admin.get_queryset(request))
+            value = self.value() or ""
+            return offered if not value or value in dict(offered) else [*offered, (value, value)]
+
+        def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+            return filters.matching(queryset, {one.name: self.value()}) if self.value() else queryset
+
+    return ChangeFilter
+
+
+@admin.register(ConstraintChange)
+class ConstraintChangeAdmin(DeskAdmin):
+    """Who allowed what, when, why, and what it reached."""
+
+    change_list_template = "governance/constraint_changes.html"
+    list_display = ("changed_at", "what", "before", "after", "direction_chip", "reason", "who", "reach")
+    search_fields = ("subject_label", "reason", "actor_name")
+    empty_state = {
+        "title": "No constraint has changed yet",
+        "text": "Every change of what a row may be used for is kept here: before, after, who, when and why.",
+    }
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return records.changes_visible_to(request.user)
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        return [_list_filter(one) for one in filters.FILTERS.values() if one.name != filters.SEARCH]
+
+    def get_urls(self) -> list[Any]:
+        site = self.admin_site
+        return [
+            path("csv/", site.admin_view(self.csv_view), name="governance_constraintchange_csv"),
+            path("json/", site.admin_view(self.json_view), name="governance_constraintchange_json"),
+            *super().get_urls(),
+        ]
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        context = super().page_context(request, row)
+        links = related.links_of(row.kind, row.object_id, request.user)
+        return context | {"object_actions": [*context["object_actions"], *links]}
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """A filter that cannot be asked so is named; a list that ignored it would be a wrong answer."""
+        asked = filters.asked_in(request.GET)
+        try:
+            filters.matching(ConstraintChange.objects.none(), asked)
+        except InvalidInput as error:
+            messages.error(request, f"{error.message} All changes are shown.")
+            return HttpResponseRedirect(request.path)
+        context = {
+            "query": request.GET.urlencode(),
+            "asked": asked,
+            "may_save": request.user.has_perm("governance.add_savedquestion"),
+            "may_hand_out": request.user.has_perm("governance.add_evidenceexport"),
+        }
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    def csv_view(self, request: HttpRequest) -> HttpResponse:
+        """The filtered list as a file for a spreadsheet."""
+        return self._file(request, tables.as_csv, "text/csv; charset=utf-8", "csv")
+
+    def json_view(self, request: HttpRequest) -> HttpResponse:
+        """The filtered list as a file for programs."""
+        return self._file(request, tables.as_json, "application/json", "json")
+
+    def _file(self, request: HttpRequest, write: Writer, kind: str, ending: str) -> HttpResponse:
+        back = reverse("admin:governance_constraintchange_changelist")
+        if not self.has_view_permission(request):
+            return HttpResponseRedirect(back)
+        try:
+            rows = self.get_changelist_instance(request).get_queryset(request)
+        except (InvalidInput, IncorrectLookupParameters) as error:
+            messages.error(request, getattr(error, "message", "The list cannot be filtered so."))
+            return HttpResponseRedirect(back)
+        name = f"constraint-changes-{date.today():%Y-%m-%d}.{ending}"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return StreamingHttpResponse(write(rows), content_type=kind, headers=headers)  # type: ignore[return-value]
+
+    @admin.display(description="What")
+    def what(self, change: ConstraintChange) -> Any:
+        url = reverse("governance:why", args=[change.kind, change.object_id])
+        return format_html('<a href="{}">{}</a>', url, change.subject_label)
+
+    @admin.display(description="Before")
+    def before(self, change: ConstraintChange) -> Any:
+        return use_strip(strip_of(change.old_allowed & ~change.old_prohibited, 31, change.old_classification))
+
+    @admin.display(description="After")
+    def after(self, change: ConstraintChange) -> Any:
+        return use_strip(strip_of(change.new_allowed & ~change.new_prohibited, 31, change.new_classification))
+
+    @admin.display(description="Direction", ordering="direction")
+    def direction_chip(self, change: ConstraintChange) -> Any:
+        return chip(change.get_direction_display(), TONES[change.direction])
+
+    @admin.display(description="Who · door")
+    def who(self, change: ConstraintChange) -> str:
+        return f"{change.actor_name or 'nobody signed in'} · {change.door or 'past every door'}"
+
+    @admin.display(description="Reached")
+    def reach(self, change: ConstraintChange) -> str:
+        return ", ".join(f"{count} {name}" for name, count in change.reached.items()) or "—"
+
+
+@admin.register(EvidenceExport)
+class EvidenceExportAdmin(DeskAdmin):
+    """Evidence bundles that were handed out: to whom, why, and how to know them again."""
+
+    list_display = ("made_at", "question", "reason", "made_by_name", "objects_count", "entries_count", "checkpoint")
+    search_fields = ("question", "reason", "made_by_name", "digest")
+    fields = (
+        "question", "asked", "reason", "made_by_name", "made_at", "objects_count", "entries_count", "checkpoint",
+        "digest",
+    )  # fmt: skip
+    empty_state = {
+        "title": "No evidence was handed out yet",
+        "text": "Filter the constraint changes and hand out what you see as an archive that a stranger can check.",
+    }
+
+    @admin.display(description="Filters")
+    def asked(self, export: EvidenceExport) -> Any:
+        return content.json_pretty(export.filters)

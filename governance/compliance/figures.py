@@ -1,0 +1,159 @@
+"""What the officer's first page says: what is open, what changed by day, and whether the record holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from django.db.models import Count, QuerySet
+from django.db.models.functions import TruncDate
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from governance.compliance import filters
+from governance.compliance.questions import changes_url
+from governance.models import ApprovalRequest, Checkpoint, ConstraintChange, Job, RecordEntry
+from governance.record import checking, sealing, triggers
+
+if TYPE_CHECKING:
+    from governance.models import User
+
+EXPIRING_DAYS = 30
+CHART_DAYS = 30
+SHOWN_AT_MOST = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One number of the desk, what it counts, and the list behind it."""
+
+    title: str
+    count: int
+    words: str
+    url: str
+    tone: str = "plain"
+    order: int = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expiring:
+    """One permission that ends soon by itself."""
+
+    label: str
+    url: str
+    until: datetime
+
+
+_figures: list[Callable[[User], Figure]] = []
+
+
+def register_figure(make: Callable[[User], Figure]) -> None:
+    """Apps add what officers must see of theirs, such as affected models, in `AppConfig.ready`."""
+    _figures.append(make)
+
+
+def figures_for(user: User) -> list[Figure]:
+    return sorted((make(user) for make in (_open_relaxations, _unattributed, *_figures)), key=lambda one: one.order)
+
+
+def _open_relaxations(user: User) -> Figure:
+    from governance.constraints import RELAX_GATE
+
+    count = ApprovalRequest.objects.filter(gate=RELAX_GATE, state=ApprovalRequest.State.PENDING).count()
+    query = urlencode({"gate": RELAX_GATE, "state__exact": ApprovalRequest.State.PENDING})
+    return Figure(
+        title="Open relaxations", count=count, words="request waits" if count == 1 else "requests wait",
+        url=f"{reverse('admin:governance_approvalrequest_changelist')}?{query}",
+        tone="attention" if count else "permitted", order=10,
+    )  # fmt: skip
+
+
+def _unattributed(user: User) -> Figure:
+    count = unattributed().count()
+    return Figure(
+        title="Written past every door", count=count, words="entry" if count == 1 else "entries",
+        url=f"{reverse('admin:governance_recordentry_changelist')}?door=none",
+        tone="prohibited" if count else "permitted", order=20,
+    )  # fmt: skip
+
+
+def unattributed() -> QuerySet[RecordEntry]:
+    """Changes that no door of the application made: a database console, or a program of someone's own."""
+    return RecordEntry.objects.filter(door="")
+
+
+def expiring(days: int = EXPIRING_DAYS) -> list[Expiring]:
+    """Permissions that end within so many days, the next one first."""
+    now = timezone.now()
+    end = now + timedelta(days=days)
+    soon: list[Expiring] = []
+    for model in filters.constrained_models():
+        ending = model._default_manager.filter(permitted_until__gt=now, permitted_until__lte=end)
+        soon += map(_expiring, ending.order_by("permitted_until")[:SHOWN_AT_MOST])
+    return sorted(soon, key=lambda one: one.until)[:SHOWN_AT_MOST]
+
+
+def _expiring(row: Any) -> Expiring:
+    url = reverse("governance:why", args=[row._meta.label_lower, row.pk])
+    return Expiring(label=f"{row.kind_word} {row}", url=url, until=row.permitted_until)
+
+
+def changes_by_day(days: int = CHART_DAYS) -> list[dict[str, Any]]:
+    """One row for each of the last days with a change, newest first: tightened, relaxed, both, and the list."""
+    since = timezone.now() - timedelta(days=days)
+    counted = (
+        ConstraintChange.objects.filter(changed_at__gte=since)
+        .order_by()
+        .annotate(day=TruncDate("changed_at"))
+        .values("day", "direction")
+        .annotate(count=Count("pk"))
+    )
+    by_day: dict[Any, dict[str, Any]] = {}
+    for row in counted:
+        day = row["day"]
+        asked = {"since": day.isoformat(), "until": (day + timedelta(days=1)).isoformat()}
+        line = by_day.setdefault(day, {"day": day, "tightened": 0, "relaxed": 0, "both": 0, "url": changes_url(asked)})
+        line[row["direction"]] = row["count"]
+    return [by_day[day] for day in sorted(by_day, reverse=True)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainStatus:
+    """Whether the record is whole, as far as is known without reading all of it."""
+
+    entries: int
+    unsealed: int
+    checkpoint: Checkpoint | None
+    sealed_at: datetime | None
+    missing_triggers: int
+    check: Job | None
+
+    @property
+    def verdict(self) -> tuple[str, str]:
+        """In a few words, and the tone."""
+        if self.missing_triggers:
+            return f"{self.missing_triggers} triggers are missing; changes are refused", "prohibited"
+        if self.check is None:
+            return "never checked", "attention"
+        if self.check.state == Job.State.SUCCEEDED:
+            holds = self.check.result.get("holds")
+            return ("holds", "permitted") if holds else ("broken", "prohibited")
+        if self.check.state == Job.State.FAILED:
+            return "the check failed", "prohibited"
+        return "being checked", "primary"
+
+
+def chain_status() -> ChainStatus:
+    last = Checkpoint.objects.order_by("-number").first()
+    return ChainStatus(
+        entries=RecordEntry.objects.count(),
+        unsealed=sealing.unsealed(),
+        checkpoint=last,
+        sealed_at=parse_datetime(last.sealed_at) if last else None,
+        missing_triggers=len(triggers.missing()),
+        check=Job.objects.filter(kind=checking.KIND).order_by("-created_at").first(),
+    )
