@@ -59,6 +59,7 @@ class ConstraintChangeViewSet(ScopedViewSet):
         parameters=[OpenApiParameter(one.name, str, description=one.help) for one in filters.FILTERS.values()],
         filters=False,
     )
+    @needs_scope(EXPORT)
     @action(detail=False, methods=["get"], pagination_class=None)
     def csv(self, request: Request) -> StreamingHttpResponse:
         """All that match, as CSV."""
@@ -123,7 +124,7 @@ class EvidenceRequestSerializer(serializers.Serializer):
 class EvidenceViewSet(ScopedViewSet):
     """Evidence that was handed out; a POST hands out more."""
 
-    keeps_answers = False  # each bundle stands for itself on record
+    keeps_answers = False  # an archive is too large to keep
     queryset = EvidenceExport.objects.all()
     serializer_class = EvidenceExportSerializer
     cursor_ordering = ("-made_at", "-id")
@@ -132,6 +133,7 @@ class EvidenceViewSet(ScopedViewSet):
     @extend_schema(
         request=EvidenceRequestSerializer, responses={(200, "application/zip"): OpenApiTypes.BINARY}, filters=False
     )
+    @needs_scope(EXPORT)
     def create(self, request: Request) -> FileResponse:
         """Hand out a bundle: a ZIP archive with entries, proofs, a report and the program that checks them."""
         asked = evidence.Asked(**self.valid(EvidenceRequestSerializer))

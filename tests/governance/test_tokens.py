@@ -79,6 +79,8 @@ def test_what_a_token_does_is_on_record_as_its_persons(steward):
         ("post", "/api/v1/sheets/", "write"),
         ("post", "/api/v1/jobs/0190a000-0000-7000-8000-000000000000/cancel/", "write"),
         ("get", EXPORT, "export"),
+        ("get", "/api/v1/constraint-changes/csv/", "export"),
+        ("post", "/api/v1/evidence/", "export"),
         ("get", "/api/v1/exports/0190a000-0000-7000-8000-000000000000/download/", "export"),
     ],
 )
