@@ -17,6 +17,29 @@ from tests.proofs import choose_examples
 from tests.together import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 
 choose_examples()
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server", "site"}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database-only", action="store_true", help="leave out tests that would do the same on any database"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A second run, on another database, need not repeat what asks no database."""
+    if not config.getoption("--database-only"):
+        return
+    left_out = [item for item in items if not _asks_a_database(item)]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if _asks_a_database(item)]
+
+
+def _asks_a_database(item: pytest.Item) -> bool:
+    """By mark, by fixture, or by hand: a module that looks at Django's connection starts its own on that server."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    by_hand = hasattr(getattr(item, "module", None), "connection")
+    return by_hand or item.get_closest_marker("django_db") is not None or bool(fixtures & DATABASE_FIXTURES)
 
 
 @pytest.fixture(autouse=True)
