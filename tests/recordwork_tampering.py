@@ -33,6 +33,8 @@ class Tampered:
     entries: set[int] = field(default_factory=set)
     positions: set[int] = field(default_factory=set)
     checkpoints: set[int] = field(default_factory=set)
+    # The object and the version of an entry that is gone: the one after it says so.
+    missing: tuple[str, int] | None = None
     # A bundle holds what its maker chose: that the end of a chain is left out shows in the count of sealed entries.
     is_left_out: bool = False
     # An entry that claims no place is told as not sealed.
@@ -144,6 +146,7 @@ class Owner:
     def delete_entry(self) -> Tampered:
         entry = self.entry()
         done = self.named(entry)
+        done.missing = (entry.object_id, entry.version)
         done.is_left_out = entry.version == self.last_version(entry)
         self.drop(entry)
         return done
@@ -151,6 +154,7 @@ class Owner:
     def delete_entry_and_values(self) -> Tampered:
         entry = self.entry()
         done = self.named(entry)
+        done.missing = (entry.object_id, entry.version)
         done.is_left_out = entry.version == self.last_version(entry)
         self.drop(entry)
         RecordValues.objects.filter(pk=entry.pk).delete()

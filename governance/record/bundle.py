@@ -105,6 +105,9 @@ def write_bundle(
     public_key = _public_key(known)
     listed = [_parsed(checkpoint) for checkpoint in sealed]
     size = listed[-1].size if listed else 0
+    for each in listed:
+        if each.size > size:
+            raise CannotBundle(f"checkpoint {each.number} covers {each.size} entries, more than the last one's {size}")
     if len(leaves) < size:
         raise CannotBundle(f"checkpoint {listed[-1].number} covers {size} entries; {len(leaves)} leaves were given")
     levels = Levels(leaves[:size])

@@ -78,6 +78,8 @@ def names(tampered: Tampered) -> re.Pattern[str]:
         *(rf"position {position}\b" for position in tampered.positions),
         *(rf"checkpoint(?:-0*| ){number}\b" for number in tampered.checkpoints),
     ]
+    if tampered.missing is not None:
+        named.append(r"{}\b.*: version {} is missing".format(*tampered.missing))
     return re.compile("|".join(named))
 
 
