@@ -138,16 +138,18 @@ def decide(*, request: ApprovalRequest, by: User, approve: bool, comment: str) -
     try:
         return _decide(request=request, by=by, approve=approve, comment=comment)
     except ContentChanged:
-        _close(request, ApprovalRequest.State.VOID, by)
+        _close_if_open(request, ApprovalRequest.State.VOID, by)
         raise
 
 
 @transaction.atomic
 def _decide(*, request: ApprovalRequest, by: User, approve: bool, comment: str) -> ApprovalRequest:
     request = ApprovalRequest.objects.select_for_update().get(pk=request.pk)
-    subject = request.subject
     if request.state != ApprovalRequest.State.PENDING:
         raise AlreadyDecided(f"This request is {request.get_state_display()}; nothing is left to decide.")
+    if request.expires_at <= timezone.now():
+        raise AlreadyDecided("This request was not decided in time; nothing is left to decide.")
+    subject = _locked_subject(request)
     if subject is None:
         raise AlreadyDecided(f"{request.subject_label} is gone, so nothing is left to decide.")
     if not comment.strip():
@@ -214,6 +216,13 @@ def require_proof(minutes: int, what: str, *, by: User) -> datetime | None:
     return proved
 
 
+def _locked_subject(request: ApprovalRequest) -> models.Model | None:
+    """What is decided on, held as it is until the step is made; None if it is gone."""
+    model: Any = request.content_type.model_class()
+    found: models.Model | None = model._base_manager.select_for_update().filter(pk=request.object_id).first()
+    return found
+
+
 def _role_for(request: ApprovalRequest, by: User, subject: models.Model) -> str:
     """The needed role in which `by` signs; refuses the author, a second signature and service accounts."""
     if by.person_id is None:
@@ -264,13 +273,21 @@ def _close(request: ApprovalRequest, state: str, by: User | None, reason: str = 
     return request
 
 
+@transaction.atomic
+def _close_if_open(request: ApprovalRequest, state: str, by: User | None, reason: str = "") -> None:
+    """Close it, unless somebody decided meanwhile: what was decided stays."""
+    pending = ApprovalRequest.objects.select_for_update().filter(pk=request.pk, state=ApprovalRequest.State.PENDING)
+    if (found := pending.first()) is not None:
+        _close(found, state, by, reason)
+
+
 def expire_old_requests() -> None:
     """Close what nobody decided in time."""
     overdue = ApprovalRequest.objects.filter(
         state=ApprovalRequest.State.PENDING, expires_at__lte=timezone.now()
     )
     for request in overdue:
-        _close(request, ApprovalRequest.State.EXPIRED, None, "not decided in time")
+        _close_if_open(request, ApprovalRequest.State.EXPIRED, None, "not decided in time")
 
 
 def requests_visible_to(user: User) -> models.QuerySet[ApprovalRequest]:

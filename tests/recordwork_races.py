@@ -7,15 +7,20 @@ two threads, and prints as JSON what came out and what should not have.
 from __future__ import annotations
 
 import json
+import random
 import sys
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
 ALLOWED_BEFORE, ALLOWED_AFTER = 1, 31
+SLOW = 0.1  # seconds
 Race = tuple[Callable[[], object], Callable[[], object]]
 
 
@@ -38,7 +43,7 @@ class Desk:
         from governance.roles import group_for
         from workbench.models import Connection
 
-        self.names = count()
+        self.names, self.random = count(), random.Random(7)
 
         def account(name: str, *roles: str, person: Any = None, **fields: Any) -> Any:
             person = person or Person.objects.create(name=name)
@@ -129,8 +134,44 @@ class Desk:
         self.one.groups.add(self.officers)
         return expect(found, [(["done", "done"], "approved", 1), (["NotPermitted", "done"], "pending", 0)])
 
-    def race(self, request: Any, *both: Callable[[], object]) -> Outcome:
-        """Let both go at once, and look at what stands afterwards."""
+    def approval_and_stricter_terms(self) -> Outcome:
+        """Whichever comes first, the stricter terms are what is left: nobody approved loosening those."""
+        from governance import constraints
+        from governance.constraints import Terms
+
+        request = self.ask()
+        terms = Terms(
+            allowed_uses=0, prohibited_uses=0, data_classification=self.sheet.data_classification, usage_reason="closed"
+        )
+
+        def tighten() -> object:
+            time.sleep(SLOW / 2)
+            return constraints.tighten(row=self.sheet, terms=terms, by=self.steward)
+
+        with slow_to_sign():
+            found = self.race(request, self.decide(request, self.one), tighten, left=0)
+        return expect(found, [(["done", "done"], "approved", 1), (["ContentChanged", "done"], "void", 0)])
+
+    def approval_and_expiry(self) -> Outcome:
+        from django.utils import timezone
+
+        from governance import desk
+        from governance.models import ApprovalRequest
+
+        request = self.ask()
+        ends = timezone.now() + timedelta(seconds=SLOW * self.random.uniform(0.5, 1.0))
+        ApprovalRequest.objects.filter(pk=request.pk).update(expires_at=ends)
+
+        def expire() -> None:
+            time.sleep(max(0.0, (ends - timezone.now()).total_seconds()) + 0.001)
+            desk.expire_old_requests()
+
+        with slow_to_sign():
+            found = self.race(request, self.decide(request, self.one), expire)
+        return expect(found, [(["done", "done"], "approved", 1), (["AlreadyDecided", "done"], "expired", 0)])
+
+    def race(self, request: Any, *both: Callable[[], object], left: int = ALLOWED_AFTER) -> Outcome:
+        """Let both go at once, and look at what stands afterwards; an approval leaves `left` permitted."""
         from governance.models import ApprovalRequest, ConstraintChange
 
         start, fared = threading.Barrier(len(both)), []
@@ -143,10 +184,10 @@ class Desk:
         signed = list(request.approvals.all())
         changes = ConstraintChange.objects.filter(object_id=self.sheet.pk, new_allowed=ALLOWED_AFTER).count()
         found = Outcome(sorted(fared), request.state, len(signed), changes)
-        found.problems += self.broken(request, signed, changes)
+        found.problems += self.broken(request, signed, changes, left)
         return found
 
-    def broken(self, request: Any, signed: list[Any], changes: int) -> list[str]:
+    def broken(self, request: Any, signed: list[Any], changes: int, left: int) -> list[str]:
         """What may never be, whoever was faster."""
         self.sheet.refresh_from_db()
         approvals = [one for one in signed if one.verdict == "approve"]
@@ -157,10 +198,29 @@ class Desk:
             "the step was made without enough signatures":
                 changes == 0 or len({one.person_id for one in approvals}) >= sum(request.needed.values()),
             "a signature is on another fingerprint": all(one.fingerprint == request.fingerprint for one in signed),
-            "the row and the request do not agree":
-                (self.sheet.allowed_uses == ALLOWED_AFTER) == (request.state == "approved"),
+            "the row is not what was decided last":
+                self.sheet.allowed_uses == (left if request.state == "approved" else min(left, ALLOWED_BEFORE)),
         }  # fmt: skip
         return [rule for rule, holds in rules.items() if not holds]
+
+
+@contextmanager
+def slow_to_sign() -> Iterator[None]:
+    """The moment between looking at the content and signing, made long enough for others to come in between."""
+    from governance import desk
+
+    quick = desk.fingerprint
+
+    def slow(*given: Any) -> str:
+        found = quick(*given)
+        time.sleep(SLOW)
+        return found
+
+    desk.fingerprint = slow
+    try:
+        yield
+    finally:
+        desk.fingerprint = quick
 
 
 def _take_part(start: threading.Barrier, work: Callable[[], object], fared: list[str]) -> None:
@@ -190,6 +250,7 @@ def expect(found: Outcome, right: list[tuple[list[str], str, int]]) -> Outcome:
 RACES = (
     "two_approve", "two_approve_where_two_are_needed", "one_person_with_two_accounts", "a_superuser_who_asked",
     "approval_and_rejection", "approval_and_withdrawal", "approval_and_loss_of_the_role",
+    "approval_and_stricter_terms", "approval_and_expiry",
 )  # fmt: skip
 
 
