@@ -52,6 +52,8 @@ def _own_folders(settings, tmp_path: Path) -> None:
     settings.EXPORT_ROOT = tmp_path / "exports"
     settings.MLFLOW_TRACKING_URI = f"sqlite:///{tmp_path / 'mlflow.db'}"
     settings.MLFLOW_ARTIFACTS = tmp_path / "mlflow-artifacts"
+    settings.RECORD_KEY_FILE = tmp_path / "record-key"
+    settings.RECORD_CHECKPOINTS = tmp_path / "checkpoints"
     settings.REQUESTS_A_MINUTE = 0
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
