@@ -51,6 +51,11 @@ class CappedPaginator(Paginator):
         rows = self.object_list
         return rows[:COUNT_AT_MOST].count() if isinstance(rows, models.QuerySet) else len(rows)
 
+    @property
+    def is_capped(self) -> bool:
+        """Whether there may be more than were counted."""
+        return self.count >= COUNT_AT_MOST
+
 
 class VisibleOnlyFilter(admin.RelatedOnlyFieldListFilter):
     """Offers what the rows of the list refer to, as far as this person may see that."""

@@ -249,7 +249,7 @@ READERS = {
     "training/lineage/api.py": "lineage, to those who may see the pairs",
 }
 # Bodies of other things: requests, syntax trees, checkpoints of the record.
-OTHER_BODIES = {"request", "node", "row", "checkpoint", "self", "last", "kept", "error", "listed"}
+OTHER_BODIES = {"request", "_request", "held", "node", "row", "checkpoint", "self", "last", "kept", "error", "listed"}
 PATHS = re.compile(r"(^|__|\.)(content|(old_|new_)?(answer|prompt))(__|\.)(body|data)$")
 
 

@@ -11,7 +11,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
+from django.utils.timezone import localtime
 
 from governance.admin_base import DeskAdmin
 from governance.models import Checkpoint, RecordEntry
@@ -83,7 +85,7 @@ class RecordEntryAdmin(DeskAdmin):
 
     @admin.display(description="When", ordering="id")
     def when(self, entry: RecordEntry) -> Any:
-        return parse_datetime(entry.recorded_at)
+        return _to_the_second(entry.recorded_at)
 
     @admin.display(description="What")
     def what(self, entry: RecordEntry) -> str:
@@ -139,7 +141,13 @@ class CheckpointAdmin(DeskAdmin):
 
     @admin.display(description="Sealed", ordering="number")
     def sealed(self, checkpoint: Checkpoint) -> Any:
-        return parse_datetime(checkpoint.sealed_at)
+        return _to_the_second(checkpoint.sealed_at)
+
+
+def _to_the_second(moment: str) -> str:
+    """A moment of the record, in the portal's time zone."""
+    parsed = parse_datetime(moment)
+    return date_format(localtime(parsed), "j M Y H:i:s") if parsed else moment
 
 
 def _word(kind: str) -> str:

@@ -9,7 +9,7 @@ from django.test import Client
 
 from governance import access
 from governance.admin import AccountAdmin, PersonAdmin, RoleGroupAdmin
-from governance.admin_base import DeskAdmin
+from governance.admin_base import CappedPaginator, DeskAdmin
 from governance.models import ApprovalRequest
 from tests.factories import SheetFactory, approval_request
 
@@ -170,3 +170,11 @@ def test_who_may_only_read_accounts_is_not_led_to_a_form_for_passwords(officer, 
 
     assert viewer.username in shown[officer] and "password/" not in shown[officer].split("<main")[1]
     assert "password/" in shown[root].split("<main")[1]
+
+
+def test_a_list_that_counted_no_further_says_so(monkeypatch, client, officer, make_user):
+    monkeypatch.setattr("governance.admin_base.COUNT_AT_MOST", 2)
+    client.force_login(officer)
+
+    assert "2 or more record entries" in client.get("/admin/governance/recordentry/").content.decode()
+    assert CappedPaginator([1, 2, 3], 10).count == 3
