@@ -52,7 +52,8 @@ def result_of(work: subprocess.Popen[bytes], folder: Path, seconds: float) -> di
 def assert_everything_is_on_record(found: dict[str, Any], changes: int) -> None:
     assert found["problems"] == []
     assert changes <= found["acknowledged"]
-    assert found["by way"]["form"] >= changes * 0.009 and found["by way"]["rest"] >= changes * 0.019
+    # Whoever takes a killed writer's place counts its shares anew, so a few less than one and two in a hundred.
+    assert found["by way"]["form"] >= changes * 0.006 and found["by way"]["rest"] >= changes * 0.015
     assert found["sealed"] == found["entries"] > changes
     alone = found["stand-alone verifier"]
     assert (alone["status"], alone["faults"]) == (0, [])
