@@ -151,6 +151,8 @@ class EvidenceExportAdmin(DeskAdmin):
     empty_state = {
         "title": "No evidence was handed out yet",
         "text": "Filter the constraint changes and hand out what you see as an archive that a stranger can check.",
+        "url": "../constraintchange/",
+        "action": "Look at constraint changes",
     }
 
     @admin.display(description="Filters")

@@ -56,10 +56,6 @@ class Recall:
     def kind(self) -> str:
         return self.subject._meta.label_lower
 
-    @property
-    def reached_models(self) -> bool:
-        return any(group.assets for group in self.groups if group.title == MODELS)
-
     def rows(self) -> Iterator[tuple[str, str, int | None, str]]:
         """As a table: kind, name, rows, state."""
         yield "canonical labels", "", self.labels, ""
