@@ -10,13 +10,14 @@ import pytest
 from governance import constraints, jobs
 from governance.constraints import Terms
 from governance.errors import NotPermitted, UseProhibited
+from governance.models import ConstraintChange, RecordEntry
 from governance.exits import EXITS
 from governance.uses import ALL_USES, Use, mask_of
 from tests.training.factories import approved, make_dataset, make_pair, make_pairs
 from training import exits
 from training.datasets.errors import NotUsable
-from training.exports import services
-from training.exports.errors import ExportGone, ExportNotReady, ExportRefused, NothingToExport
+from training.exports import services, writing
+from training.exports.errors import ExportGone, ExportNotReady, ExportOutdated, ExportRefused, NothingToExport
 from training.exports.writing import folder_of
 from training.models import Export
 
@@ -54,6 +55,7 @@ def test_the_same_set_gives_the_same_bytes(approved_set, engineer, format):
 
     assert content(first, engineer) == content(second, engineer)
     assert hashlib.sha256(content(first, engineer)).hexdigest() == first.sha256 == second.sha256
+    assert first.manifest.pop("record")["entry"] < second.manifest.pop("record")["entry"]
     assert first.manifest == second.manifest
 
 
@@ -178,3 +180,82 @@ def test_a_row_prohibited_meanwhile_leaves_no_exit_even_before_anyone_suspends(a
 
     assert export.rows == approved_set.counts["train"] - 1
     assert str(pair.pk).encode() not in content(export, engineer)
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Do something each time that a row of an export has been written, until told that it is done."""
+
+    def arrange(change):
+        monkeypatch.setattr(writing, "STEP", 1)
+        monkeypatch.setattr(jobs.Running, "progress", lambda self, done, total: change(done))
+
+    return arrange
+
+
+def entry_of(change: ConstraintChange) -> int:
+    return RecordEntry.objects.get(kind="governance.constraintchange", object_id=str(change.pk)).pk
+
+
+def test_a_change_while_the_file_is_written_has_it_written_anew(approved_set, engineer, meanwhile):
+    pairs = [member.pair for member in approved_set.members.order_by("position")]
+    meanwhile(lambda done: prohibit(pairs[0], "testing", engineer) if done == len(pairs) - 1 else None)
+
+    export = exported(approved_set, engineer, use="testing")
+
+    assert export.rows == len(pairs) - 1
+    assert str(pairs[0].pk).encode() not in content(export, engineer)
+    assert export.manifest["record"]["entry"] >= max(map(entry_of, ConstraintChange.objects.all()))
+
+
+def test_a_set_that_loses_its_approval_while_the_file_is_written_gives_none(approved_set, engineer, meanwhile):
+    pair = approved_set.members.filter(split="train").first().pair
+    meanwhile(lambda done: prohibit(pair, "training", engineer) if done == 1 else None)
+    export = services.request_export(version=approved_set, by=engineer)
+
+    jobs.run(export.job_id)
+
+    export.refresh_from_db()
+    assert export.job.state == "failed"
+    assert "no more" in export.job.error
+    assert not export.file_name
+    assert not list(folder_of(export).iterdir())
+
+
+def test_constraints_that_never_settle_end_the_export_without_a_file(
+    training_sheet, engineer, approver, share_dataset, meanwhile
+):
+    pairs = make_pairs(training_sheet, 12)
+    version = make_dataset(engineer, training_sheet)
+    share_dataset(version.dataset)
+    version = approved(version, engineer, approver)
+    left = iter(pairs)
+    meanwhile(lambda done: prohibit(next(left), "testing", engineer) if done == 1 else None)
+    export = services.request_export(version=version, by=engineer, use="testing")
+
+    jobs.run(export.job_id)
+
+    export.refresh_from_db()
+    assert export.job.state == "failed"
+    assert "Export again" in export.job.error
+    assert not list(folder_of(export).iterdir())
+
+
+def test_an_old_file_is_not_handed_out_once_a_row_of_it_may_not_leave(approved_set, engineer):
+    export = exported(approved_set, engineer, use="testing")
+    prohibit(approved_set.members.first().pair, "testing", engineer)
+    export.refresh_from_db()
+
+    with pytest.raises(ExportOutdated, match="Export again"):
+        services.open_export(export=export, by=engineer)
+
+    assert exported(approved_set, engineer, use="testing").rows == export.rows - 1
+
+
+def test_the_manifest_names_the_newest_entry_that_the_export_respects(approved_set, engineer):
+    before = RecordEntry.objects.order_by("-id").first().pk
+
+    export = exported(approved_set, engineer)
+
+    told = RecordEntry.objects.get(kind="training.export", object_id=str(export.pk), operation="insert")
+    assert before < told.pk <= export.manifest["record"]["entry"]

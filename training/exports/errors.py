@@ -28,3 +28,15 @@ class ExportGone(WorkbenchError):
 
     code = "export_gone"
     status = 410
+
+
+class ExportOutdated(WorkbenchError):
+    """Other rows permit the use now than when the file was written."""
+
+    code = "export_outdated"
+
+
+class ConstraintsUnsettled(WorkbenchError):
+    """Constraints changed each time that the file was being written."""
+
+    code = "constraints_unsettled"

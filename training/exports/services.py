@@ -13,8 +13,9 @@ from governance.uses import Use
 from training.datasets.rows import members_in
 from training.datasets.selectors import require_usable
 from training.datasets.sources import read_tags
-from training.exports.errors import ExportGone, ExportNotReady, ExportRefused, NothingToExport
+from training.exports.errors import ExportGone, ExportNotReady, ExportOutdated, ExportRefused, NothingToExport
 from training.exports.models import Export
+from training.exports.settling import permitted_now
 from training.exports.sides import side_for
 from training.exports.writing import JOB, folder_of
 
@@ -54,11 +55,12 @@ def request_export(
 
 
 def open_export(*, export: Export, by: User) -> IO[bytes]:
-    """The finished file. A version that lost its approval hands out nothing, old files included.
+    """The finished file, if it holds what may leave now; old files are no way around a constraint.
 
     :raises NotUsable: the version is suspended, archived or not approved.
     :raises ExportNotReady: the file is not written.
     :raises ExportGone: it is no longer there.
+    :raises ExportOutdated: other rows permit the use now.
     """
     if not access.can_see(by, export):
         raise NotPermitted("You may not use this export. Ask the dataset's owner to share it with you.")
@@ -68,7 +70,18 @@ def open_export(*, export: Export, by: User) -> IO[bytes]:
     path = path_of(export)
     if not path.is_file() or path.stat().st_size != export.bytes:
         raise ExportGone(f"The file of “{export}” is no longer there as it was written. Export again.")
+    _require_current(export)
     return path.open("rb")
+
+
+def _require_current(export: Export) -> None:
+    members = members_in(export.version, side_for(export.version, Use(export.use)))
+    now = permitted_now(members, Use(export.use)).holding
+    if now.digest != export.manifest["export"].get("rows_digest"):
+        raise ExportOutdated(
+            f"“{export}” holds {export.rows} rows; constraints have changed since, and {now.count} rows permit "
+            f"{Use(export.use).label} now. Export again."
+        )
 
 
 def path_of(export: Export) -> Path:

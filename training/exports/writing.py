@@ -23,16 +23,25 @@ from training.datasets.rows import members_in
 from training.datasets.selectors import require_usable
 from training.datasets.sources import read_tags
 from training.exits import EXIT_OF_USE
-from training.exports.errors import NothingToExport
+from training.exports.errors import ConstraintsUnsettled, NothingToExport
 from training.exports.models import Export
+from training.exports.settling import Held, Holding, permitted_now
 from training.exports.sides import side_for
 
 JOB = "training.export"
 STEP = 500
+ATTEMPTS = 5
 
 
 def write_export(running: Running) -> dict[str, Any]:
-    """Safe to run again after a kill: nothing but the finished file has its name."""
+    """Safe to run again after a kill: nothing but the finished file has its name.
+
+    The file holds exactly the rows that permit the use at the position in the record that its manifest names. A
+    change that commits before that position and reaches a row has the file written anew; one that commits after it
+    finds the export written, and stops its download.
+
+    :raises ConstraintsUnsettled: constraints changed during every attempt.
+    """
     export = Export.objects.select_related("version__dataset").get(pk=running.payload["export"])
     version = export.version
     read_tags(version, by=None)
@@ -40,16 +49,23 @@ def write_export(running: Running) -> dict[str, Any]:
     use, side = Use(export.use), side_for(version, Use(export.use))
     members = members_in(version, side)
     total = members.count()
-    rows = EXIT_OF_USE[use](members.permitting(use))  # type: ignore[attr-defined]
     folder = folder_of(export)
     folder.mkdir(parents=True, exist_ok=True)
     part = folder / f"{running.owner.rsplit(':', 1)[-1]}.part"
     try:
-        with part.open("wb") as file:
-            written = _write(export, _counted(rows, running, total), file)
-            file.flush()
-            os.fsync(file.fileno())
-        return _publish(export, running, part, written, total)
+        for _ in range(ATTEMPTS):
+            held = Held()
+            rows = EXIT_OF_USE[use](members.permitting(use))  # type: ignore[attr-defined]
+            with part.open("wb") as file:
+                written = _write(export, _counted(held.follow(rows), running, total), file)
+                file.flush()
+                os.fsync(file.fileno())
+            if published := _publish(export, running, part, written, held.holding(), total):
+                return published
+        raise ConstraintsUnsettled(
+            f"Constraints of rows of “{version}” changed {ATTEMPTS} times while the file was written. Export again "
+            "when they have settled."
+        )
     finally:
         part.unlink(missing_ok=True)
 
@@ -82,11 +98,19 @@ def _counted(rows: Iterable[ExportRow], running: Running, total: int) -> Iterato
 
 
 @transaction.atomic
-def _publish(export: Export, running: Running, part: Path, written: Written, total: int) -> dict[str, Any]:
-    """The version may have lost its approval while the file was written; then it never appears."""
-    version = DatasetVersion.objects.select_for_update().select_related("dataset").get(pk=export.version_id)
+def _publish(
+    export: Export, running: Running, part: Path, written: Written, holding: Holding, total: int
+) -> dict[str, Any]:
+    """Empty if other rows permit the use by now: the file is not published.
+
+    :raises NotUsable: the version lost its approval while the file was written; then it never appears.
+    """
+    version = DatasetVersion.objects.select_for_update(of=("self",)).select_related("dataset").get(pk=export.version_id)
     require_usable(version, "export")
     running.hold()
+    settled = permitted_now(members_in(version, side_for(version, Use(export.use))), Use(export.use))
+    if settled.holding != holding:
+        return {}
     if not written.count:
         raise NothingToExport(
             f"No row of “{version}” permits {Use(export.use).label} on its side now, so there is nothing to export."
@@ -102,9 +126,11 @@ def _publish(export: Export, running: Running, part: Path, written: Written, tot
             "file": export.file_name,
             "rows": written.count,
             "rows_not_permitted_now": total - written.count,
+            "rows_digest": holding.digest,
             "bytes": written.bytes,
             "sha256": written.sha256,
         },
+        "record": settled.as_json(),
     }
     folder = folder_of(export)
     text = json.dumps(export.manifest, indent=2, sort_keys=True, ensure_ascii=False)
