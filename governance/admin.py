@@ -22,13 +22,11 @@ from governance.models import (
     Job,
     Person,
     RoleDescription,
-    TagRule,
     User,
 )
 from governance.portal import content
-from governance.portal.marks import use_strip
-from governance.portal.strip import strip_of
 from governance.record import admin as record_admin  # noqa: F401 - registers the record's desks
+from governance.rules import admin as rules_admin  # noqa: F401 - registers tag rules and declassifications
 from governance.sign_in import admin as sign_in_admin  # noqa: F401 - registers the desks of signing in
 
 
@@ -184,18 +182,6 @@ class JobAdmin(DeskAdmin):
     ) -> HttpResponse:
         self.get_object_or_404(request, object_id)
         return HttpResponseRedirect(reverse("governance:job", args=[object_id]))
-
-
-@admin.register(TagRule)
-class TagRuleAdmin(DeskAdmin):
-    """What catalog tags mean for everything made from what carries them."""
-
-    list_display = ("tag", "permits", "reason")
-    search_fields = ("tag", "reason")
-
-    @admin.display(description="Permits")
-    def permits(self, rule: TagRule) -> Any:
-        return use_strip(strip_of(rule.allowed_uses, 31, rule.data_classification))
 
 
 @admin.register(GatePolicy)

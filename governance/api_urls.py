@@ -10,9 +10,9 @@ from governance.api.viewsets import (
     CheckpointViewSet,
     JobViewSet,
     RecordEntryViewSet,
-    TagRuleViewSet,
 )
 from governance.compliance.api import ConstraintChangeViewSet, EvidenceViewSet, SavedQuestionViewSet
+from governance.rules.api import DeclassificationViewSet, TagRuleViewSet
 
 router = SimpleRouter()
 router.register("jobs", JobViewSet, basename="job")
@@ -23,6 +23,7 @@ router.register("evidence", EvidenceViewSet, basename="evidenceexport")
 router.register("record", RecordEntryViewSet, basename="recordentry")
 router.register("checkpoints", CheckpointViewSet, basename="checkpoint")
 router.register("tag-rules", TagRuleViewSet, basename="tagrule")
+router.register("declassifications", DeclassificationViewSet, basename="declassification")
 router.register("tokens", ApiTokenViewSet, basename="apitoken")
 
 urlpatterns = [

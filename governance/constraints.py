@@ -148,16 +148,14 @@ def apply_terms(*, row: ConstrainedModel, terms: Terms, by: User | None) -> Cons
         fields += ["effective_uses", "effective_classification", "effective_until"]
     with context.because(terms.usage_reason, by=by):
         row.save(update_fields=fields)
-        change = _record(row, before, terms, by)
-    for react in REACTIONS:
-        react(change)
-    return change
+        return record_change(row, before, terms, by=by)
 
 
-def _record(row: ConstrainedModel, before: Terms, after: Terms, by: User | None) -> ConstraintChange:
+def record_change(row: ConstrainedModel, before: Terms, after: Terms, *, by: User | None) -> ConstraintChange:
+    """Put what was written to a locked row on record and let it reach everything downstream."""
     reached = derivations.recompute_below(row)
     now = context.current()
-    return ConstraintChange.objects.create(
+    change = ConstraintChange.objects.create(
         kind=row._meta.label_lower,
         object_id=row.pk,
         subject_label=f"{row.kind_word} {row}"[:300],
@@ -177,6 +175,9 @@ def _record(row: ConstrainedModel, before: Terms, after: Terms, by: User | None)
         door=now.door,
         request_id=now.request_id,
     )
+    for react in REACTIONS:
+        react(change)
+    return change
 
 
 def _direction(before: Constraint, after: Constraint) -> str:

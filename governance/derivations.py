@@ -15,8 +15,9 @@ from django.db import transaction
 from django.db.models import Case, F, Value, When
 from django.db.models.functions import Greatest
 
-from governance.models import ConstrainedModel, Derivation, DerivationParent, GovernedRow
-from governance.uses import Constraint, combine, uses_in
+from governance import lifting
+from governance.models import ConstrainedModel, Declassification, Derivation, DerivationParent, GovernedRow
+from governance.uses import Constraint, uses_in
 
 Key = tuple[str, UUID]  # kind and id of a parent
 
@@ -55,7 +56,8 @@ def derivations_of(origins: Sequence[Origin]) -> list[Derivation]:
     parents = _load(sorted({key for origin in origins for key in origin.keys}), lock=True)
     found = Derivation.objects.filter(fingerprint__in=wanted)
     known = set(found.values_list("fingerprint", flat=True))
-    missing = [_fresh(print_, wanted[print_], parents) for print_ in sorted(set(wanted) - known)]
+    leave = lifting.in_force() if set(wanted) - known else []
+    missing = [_fresh(print_, wanted[print_], parents, leave) for print_ in sorted(set(wanted) - known)]
     if missing:
         Derivation.objects.bulk_create(missing, ignore_conflicts=True)
     kept = {one.fingerprint: one for one in found.all()}
@@ -64,13 +66,15 @@ def derivations_of(origins: Sequence[Origin]) -> list[Derivation]:
     DerivationParent.objects.bulk_create(
         DerivationParent(derivation=one, kind=kind, object_id=pk)
         for one in made
-        for kind, pk in sorted(wanted[one.fingerprint].keys)
+        for kind, pk in [*sorted(wanted[one.fingerprint].keys), *map(key_of, lifting.reaching(one.scope, leave))]
     )
     return [kept[origin.fingerprint] for origin in origins]
 
 
-def _fresh(fingerprint: str, origin: Origin, parents: dict[Key, ConstrainedModel]) -> Derivation:
-    permits = combine(parents[key].own_constraint for key in origin.keys)
+def _fresh(
+    fingerprint: str, origin: Origin, parents: dict[Key, ConstrainedModel], leave: Sequence[Declassification]
+) -> Derivation:
+    permits = lifting.permits([parents[key] for key in origin.keys], lifting.reaching(origin.scope, leave))
     return Derivation(
         fingerprint=fingerprint,
         scope=origin.scope,
@@ -81,9 +85,10 @@ def _fresh(fingerprint: str, origin: Origin, parents: dict[Key, ConstrainedModel
 
 
 def keys_of(derivations: Iterable[Derivation]) -> dict[UUID, frozenset[Key]]:
-    """The parents of each, by its id, in one query."""
+    """What each was made from, by its id, in one query."""
     keys: dict[UUID, set[Key]] = {derivation.pk: set() for derivation in derivations}
-    rows = DerivationParent.objects.filter(derivation__in=keys).values_list("derivation", "kind", "object_id")
+    made_from = DerivationParent.objects.filter(derivation__in=keys).exclude(kind=lifting.KIND)
+    rows = made_from.values_list("derivation", "kind", "object_id")
     for derivation, kind, pk in rows:
         keys[derivation].add((kind, pk))
     return {pk: frozenset(found) for pk, found in keys.items()}
@@ -104,9 +109,28 @@ def _load(keys: Iterable[Key], *, lock: bool = False) -> dict[Key, ConstrainedMo
 
 
 def parents_of(derivation: Derivation) -> list[ConstrainedModel]:
-    """The constrained rows that bind `derivation`."""
-    keys = [(kind, pk) for kind, pk in derivation.parents.values_list("kind", "object_id")]
-    return list(_load(keys).values())
+    """The constrained rows that bind `derivation`: what it was made from, and the declassifications that reach it."""
+    return list(_load(derivation.parents.values_list("kind", "object_id")).values())
+
+
+def origins_of(derivation: Derivation) -> list[ConstrainedModel]:
+    """What `derivation` was made from."""
+    made_from = derivation.parents.exclude(kind=lifting.KIND)
+    return list(_load(made_from.values_list("kind", "object_id")).values())
+
+
+def joined(old: Derivation, new: Derivation) -> Derivation:
+    """The derivation of what was made from both, or the one of them that holds the other.
+
+    What one tool made is never held by what another made: leave given to one would else be leave for both.
+    """
+    origins = {one.pk: {key_of(parent): parent for parent in origins_of(one)} for one in (old, new)}
+    for wider, narrower in ((new, old), (old, new)):
+        same_tool = wider.scope.get(lifting.JOINED) or lifting.tools_of(wider.scope) == lifting.tools_of(narrower.scope)
+        if same_tool and set(origins[narrower.pk]) <= set(origins[wider.pk]):
+            return wider
+    together = {**origins[old.pk], **origins[new.pk]}
+    return derivation_of(together.values(), scope={**old.scope, **new.scope, lifting.JOINED: True})
 
 
 def recompute_below(parent: ConstrainedModel) -> dict[str, int]:
@@ -118,7 +142,8 @@ def recompute_below(parent: ConstrainedModel) -> dict[str, int]:
     derivations = Derivation.objects.filter(
         parents__kind=parent._meta.label_lower, parents__object_id=parent.pk
     ).order_by("pk")
-    changed = [derivation for derivation in derivations.select_for_update() if _recompute(derivation)]
+    leave = lifting.in_force()
+    changed = [derivation for derivation in derivations.select_for_update() if _recompute(derivation, leave)]
     for model in governed_models():
         if changed and (count := model._default_manager.filter(derivation__in=changed).count()):
             reached[str(model._meta.verbose_name_plural)] = count
@@ -129,8 +154,8 @@ def recompute_below(parent: ConstrainedModel) -> dict[str, int]:
     return reached
 
 
-def _recompute(derivation: Derivation) -> bool:
-    permits = combine(parent.own_constraint for parent in parents_of(derivation))
+def _recompute(derivation: Derivation, leave: Sequence[Declassification]) -> bool:
+    permits = lifting.permits(origins_of(derivation), lifting.reaching(derivation.scope, leave))
     if permits == derivation.constraint:
         return False
     derivation.uses = permits.uses

@@ -4,6 +4,7 @@ from django.urls import path
 
 from governance.compliance import views as compliance
 from governance.portal import views
+from governance.rules import views as rules
 
 app_name = "governance"
 urlpatterns = [
@@ -11,6 +12,9 @@ urlpatterns = [
     path("jobs/<uuid:pk>/progress/", views.job_progress, name="job-progress"),
     path("jobs/<uuid:pk>/cancel/", views.job_cancel, name="job-cancel"),
     path("why/<str:kind>/<uuid:pk>/", views.why, name="why"),
+    path("declassify/<str:kind>/<uuid:pk>/", rules.declassify, name="declassify"),
+    path("tag-rules/add/", rules.add_rule, name="tag-rule-add"),
+    path("tag-rules/<uuid:pk>/change/", rules.change_rule, name="tag-rule-change"),
     path("compliance/", compliance.home, name="compliance"),
     path("compliance/check/", compliance.check, name="compliance-check"),
     path("compliance/evidence/", compliance.evidence_page, name="compliance-evidence"),

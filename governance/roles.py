@@ -92,22 +92,31 @@ _EVERYONE_MAY = (
     "governance.view_roledescription",
 )
 
+_MAY_CHANGE_CONSTRAINTS = (
+    *_EVERYONE_MAY,
+    "governance.tighten_constraint",
+    "governance.request_relaxation",
+    "governance.view_declassification",
+)
+
 GRANTS: dict[str, tuple[str, ...]] = {
     "data-steward": (
         *_EVERYONE_MAY,
         "governance.tighten_constraint",
         "governance.request_relaxation",
+        "governance.view_declassification",
         "governance.view_tagrule",
         "governance.change_tagrule",
         "governance.add_tagrule",
     ),
-    "domain-expert": (*_EVERYONE_MAY, "governance.tighten_constraint", "governance.request_relaxation"),
+    "domain-expert": _MAY_CHANGE_CONSTRAINTS,
     "approver": (*_EVERYONE_MAY, "governance.decide_approvalrequest", "governance.view_gatepolicy"),
     "compliance-officer": (
         *_EVERYONE_MAY,
         "governance.read_every_row",
         "governance.decide_approvalrequest",
         "governance.tighten_constraint",
+        "governance.view_declassification",
         "governance.view_tagrule",
         "governance.view_gatepolicy",
         "governance.view_user",
@@ -122,7 +131,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "governance.delete_savedquestion",
         "auth.view_group",
     ),
-    "ml-engineer": (*_EVERYONE_MAY, "governance.tighten_constraint", "governance.request_relaxation"),
-    "agent-developer": (*_EVERYONE_MAY, "governance.tighten_constraint", "governance.request_relaxation"),
+    "ml-engineer": _MAY_CHANGE_CONSTRAINTS,
+    "agent-developer": _MAY_CHANGE_CONSTRAINTS,
     "viewer": _EVERYONE_MAY,
 }

@@ -1,11 +1,16 @@
-"""Tag rules: what a catalog tag means for everything made from what carries it."""
+"""Tag rules: what a catalog tag means for everything made from what carries it. Reading them; `tag_rules` changes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.contenttypes.models import ContentType
 
 from governance.uses import ALL_USES, BITS, Classification, Constraint, combine
+
+if TYPE_CHECKING:
+    from governance.models import TagRule
 
 # The defaults of the requirements; afterwards the rows in the database decide.
 DEFAULT_RULES = {
@@ -39,11 +44,24 @@ def seed_rules(**_: Any) -> None:
         )
 
 
-def constraint_for(tags: Iterable[str]) -> tuple[Constraint, str]:
-    """What `tags` together permit, and why in words. A tag without a rule changes nothing."""
+def constraint_for(tags: Iterable[str], rules: Mapping[str, TagRule] | None = None) -> tuple[Constraint, str]:
+    """What `tags` together permit, and why in words. A tag without a rule changes nothing.
+
+    `rules`: those of `rules_by_tag`, for many rows in one go.
+    """
+    known = rules_by_tag() if rules is None else rules
+    found = [known[tag] for tag in sorted({tag.upper() for tag in tags}) if tag in known]
+    constraint = combine(Constraint(rule.allowed_uses, rule.data_classification) for rule in found)
+    floor = Constraint(classification=Classification.INTERNAL)
+    return constraint.meet(floor), "; ".join(f"tag {rule.tag}: {rule.reason}" for rule in found)
+
+
+def rules_by_tag() -> dict[str, TagRule]:
     from governance.models import TagRule
 
-    rules = list(TagRule.objects.filter(tag__in=[tag.upper() for tag in tags]).order_by("tag"))
-    constraint = combine(Constraint(rule.allowed_uses, rule.data_classification) for rule in rules)
-    floor = Constraint(classification=Classification.INTERNAL)
-    return constraint.meet(floor), "; ".join(f"tag {rule.tag}: {rule.reason}" for rule in rules)
+    return {rule.tag: rule for rule in TagRule.objects.all()}
+
+
+def hold_rules() -> None:
+    """Until this transaction ends no rule changes: who reads tags and who changes a rule take turns."""
+    ContentType.objects.select_for_update(no_key=True).get(app_label="governance", model="tagrule")

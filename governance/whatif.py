@@ -5,8 +5,9 @@ So the answer comes of the very code that makes the change, and of no second cop
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
@@ -15,7 +16,7 @@ from django.db.models import Q, QuerySet
 from governance import access, constraints, derivations
 from governance.constraints import Terms
 from governance.errors import NotPermitted
-from governance.models import ConstrainedModel, DerivationParent
+from governance.models import ConstrainedModel, DerivationParent, GovernedRow
 from governance.uses import Use
 
 if TYPE_CHECKING:
@@ -81,9 +82,16 @@ def what_if(*, row: ConstrainedModel, terms: Terms, by: User) -> WhatIf:
         raise NotPermitted(f"You may not use this {row._meta.verbose_name}.")
     with transaction.atomic():
         locked = manager.select_for_update().get(pk=row.pk)
-        before = _State.now(locked, by)
-        constraints.apply_terms(row=locked, terms=terms, by=by)
-        after = _State.now(locked, by)
+        change = partial(constraints.apply_terms, row=locked, terms=terms, by=by)
+        return tried(change, below=lambda model: _inherits(model, locked), by=by)
+
+
+def tried(change: Callable[[], object], *, below: Callable[[type[GovernedRow]], Q], by: User) -> WhatIf:
+    """What `change` does to the rows of each model that `below` names, as far as `by` may see them. It is undone."""
+    with transaction.atomic():
+        before = _State.now(below, by)
+        change()
+        after = _State.now(below, by)
         transaction.set_rollback(True)
     return WhatIf(effects=_effects(before, after), consequences=_consequences(before, after))
 
@@ -96,28 +104,33 @@ class _State:
     assets: Mapping[str, Mapping[Any, str]]
 
     @classmethod
-    def now(cls, row: ConstrainedModel, by: User) -> _State:
+    def now(cls, below: Callable[[type[GovernedRow]], Q], by: User) -> _State:
         permitted = {
-            (name, use.label): rows.permitting(use).count()  # type: ignore[attr-defined]
-            for name, rows in _below(row, by).items()
+            (str(model._meta.verbose_name_plural), use.label): _visible(model, by, below).permitting(use).count()
+            for model in derivations.governed_models()
             for use in Use
         }
         return cls(permitted, {title: dict(probe(by)) for title, (probe, _) in _probes.items()})
 
 
-def _below(row: ConstrainedModel, by: User) -> dict[str, QuerySet[Any]]:
-    """The rows that `by` may see of those that inherit from `row`, itself included, by the name of their kind."""
-    found = {}
-    derived = DerivationParent.objects.filter(kind=row._meta.label_lower, object_id=row.pk).values("derivation")
-    for model in derivations.governed_models():
-        inherits = Q(derivation__in=derived)
-        if isinstance(row, model):
-            inherits |= Q(pk=row.pk)
-        if model.row_parent and isinstance(row, model._meta.get_field(model.row_parent).related_model):  # type: ignore[arg-type]
-            inherits |= Q(**{model.row_parent: row.pk})
-        visible: Any = model._default_manager
-        found[str(model._meta.verbose_name_plural)] = visible.visible_to(by).filter(inherits)
-    return found
+def _visible(model: type[GovernedRow], by: User, below: Callable[[type[GovernedRow]], Q]) -> Any:
+    manager: Any = model._default_manager
+    return manager.visible_to(by).filter(below(model))
+
+
+def _inherits(model: type[GovernedRow], row: ConstrainedModel) -> Q:
+    """Rows of `model` that inherit from `row`, itself included."""
+    inherits = Q(derivation__in=derived_from(row._meta.label_lower, [row.pk]))
+    if isinstance(row, model):
+        inherits |= Q(pk=row.pk)
+    if model.row_parent and isinstance(row, model._meta.get_field(model.row_parent).related_model):  # type: ignore[arg-type]
+        inherits |= Q(**{model.row_parent: row.pk})
+    return inherits
+
+
+def derived_from(kind: str, pks: Iterable[Any]) -> QuerySet[Any, Any]:
+    """The ids of the derivations that have one of these rows among their parents."""
+    return DerivationParent.objects.filter(kind=kind, object_id__in=list(pks)).values("derivation")
 
 
 def _effects(before: _State, after: _State) -> list[Effect]:

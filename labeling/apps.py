@@ -9,6 +9,7 @@ class LabelingConfig(AppConfig):
 
     def ready(self) -> None:
         from governance import desk, lifecycle
+        from governance.rules import declassifications
         from labeling import overview
         from labeling.generation import jobs as generation_jobs  # noqa: F401 - registers itself
         from labeling.generation import transitions as generation_transitions
@@ -16,9 +17,11 @@ class LabelingConfig(AppConfig):
         from labeling.labelsets import gates as labelset_gates
         from labeling.labelsets import transitions as labelset_transitions
         from labeling.labelsets.seeding import seed_label_types
+        from labeling.labelsets.selectors import labelset_words
         from labeling.nearest.engine import SLUG, NearestNeighbourEngine, seed_endpoint
         from labeling.prompts import gates as prompt_gates
         from labeling.prompts import transitions as prompt_transitions
+        from labeling.prompts.selectors import template_words
         from labeling.review import jobs as review_jobs  # noqa: F401 - registers itself
         from labeling.review import transitions as review_transitions
         from labeling.usecases import filters as use_case_filters
@@ -31,6 +34,8 @@ class LabelingConfig(AppConfig):
         lifecycle.register("labeling.templateversion", prompt_transitions.ALL)
         lifecycle.register("labeling.trainingsheet", generation_transitions.ALL)
         lifecycle.register("labeling.qapair", review_transitions.ALL)
+        declassifications.name_scope("template_version", template_words)
+        declassifications.name_scope("labelset_version", labelset_words)
         desk.register_gate(labelset_gates.PUBLISH_GATE)
         desk.register_gate(prompt_gates.PUBLISH_GATE)
         coverage.register(coverage_rows)

@@ -23,6 +23,7 @@ from governance.models import (
     Approval,
     ApprovalRequest,
     ConstraintChange,
+    Declassification,
     Derivation,
     DerivationParent,
     EvidenceExport,
@@ -231,6 +232,12 @@ def _add_ground(world: World, word: str, owner: User, now: Any) -> None:
         kind="workbench.sheet", object_id=sheet.pk, subject_label=str(sheet), old_allowed=ALL_USES,
         new_allowed=ALL_USES, old_prohibited=0, new_prohibited=1, old_classification=1, new_classification=1,
         direction="tightened", reason=f"of {word}", actor_name=owner.username, door="admin",
+    ))  # fmt: skip
+    world.add(Declassification(
+        scope={"template_version": str(world[TemplateVersion].pk), "sheet": str(sheet.pk)}, lifted=[],
+        scope_label=f"template {word} on Sheet {word}", grants_uses=ALL_USES, grants_classification=1,
+        permitted_until=now + timedelta(days=1), usage_reason=f"of {word}", requested_by=owner, approved_at=now,
+        data_classification=0,
     ))  # fmt: skip
     world.add(SavedQuestion(name=f"{word} question", filters={"use": "training"}, owner=owner))
     world.add(EvidenceExport(

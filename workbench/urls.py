@@ -34,5 +34,5 @@ urlpatterns = [
     *[path("api/v1/", include(f"{app}.api_urls")) for app in APPS if find_spec(f"{app}.api_urls")],
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api-docs"),
-    re_path(r"^api/v1/.*/$", unknown_address),
+    re_path(r"^api/v1/[\s\S]*/$", unknown_address),
 ]

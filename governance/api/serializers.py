@@ -1,4 +1,4 @@
-"""JSON of jobs, approvals, constraint changes and tag rules."""
+"""JSON of jobs, approvals, constraint changes, tokens and the record."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from governance.models import (
     ConstraintChange,
     Job,
     RecordEntry,
-    TagRule,
 )
 from governance.sign_in import services
 from governance.sign_in.scopes import SCOPES
@@ -90,17 +89,6 @@ class ConstraintChangeSerializer(serializers.ModelSerializer):
             "new_prohibited", "old_classification", "new_classification", "old_until", "new_until", "direction",
             "reason", "reached", "actor_name", "door", "request_id", "changed_at",
         )  # fmt: skip
-
-
-class TagRuleSerializer(serializers.ModelSerializer):
-    """What one catalog tag permits."""
-
-    allowed_uses = UsesField()
-    data_classification = ClassificationField()
-
-    class Meta:
-        model = TagRule
-        fields = ("id", "tag", "allowed_uses", "data_classification", "reason")
 
 
 class RecordEntrySerializer(serializers.ModelSerializer):

@@ -1,4 +1,4 @@
-"""The API of jobs, approvals, tag rules and the record."""
+"""The API of jobs, approvals, tokens and the record."""
 
 from __future__ import annotations
 
@@ -23,11 +23,10 @@ from governance.api.serializers import (
     MadeTokenSerializer,
     NewTokenSerializer,
     RecordEntrySerializer,
-    TagRuleSerializer,
 )
 from governance.api.views import ScopedViewSet, accepted
 from governance.errors import NotPermitted
-from governance.models import ApiToken, ApprovalRequest, Checkpoint, Job, RecordEntry, TagRule
+from governance.models import ApiToken, ApprovalRequest, Checkpoint, Job, RecordEntry
 from governance.record import checking
 from governance.sign_in import services
 from governance.sign_in.services import MINUTES_FOR_TOKENS
@@ -87,14 +86,6 @@ class ApprovalRequestViewSet(ScopedViewSet):
         return self.shown(
             desk.decide(request=self.get_object(), by=request.user, approve=approve, comment=comment)
         )
-
-
-class TagRuleViewSet(ScopedViewSet):
-    """What catalog tags mean."""
-
-    queryset = TagRule.objects.all()
-    serializer_class = TagRuleSerializer
-    cursor_ordering = ("tag",)
 
 
 class RecordEntryViewSet(ScopedViewSet):

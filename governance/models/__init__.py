@@ -13,6 +13,7 @@ from governance.models.compliance import EvidenceExport, SavedQuestion
 from governance.models.constraints import (
     ConstrainedModel,
     ConstraintChange,
+    Declassification,
     Derivation,
     DerivationParent,
     GovernedQuerySet,
@@ -34,6 +35,7 @@ __all__ = [
     "CollectionQuerySet",
     "ConstrainedModel",
     "ConstraintChange",
+    "Declassification",
     "Derivation",
     "DerivationParent",
     "Erasure",

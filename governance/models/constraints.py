@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from governance.ids import uuid7
-from governance.models.collections import RoleQuerySet, Tracked
+from governance.models.collections import RoleQuerySet, Tracked, sees_every_row
 from governance.uses import ALL_USES, NO_USES, Classification, Constraint, Use, masks_holding, uses_in
+
+if TYPE_CHECKING:
+    from governance.models.people import User
 
 
 def _both(left: Any, right: Any) -> Any:
@@ -201,6 +205,61 @@ class TagRule(Tracked):
 
     def __str__(self) -> str:
         return self.tag
+
+
+class DeclassificationQuerySet(models.QuerySet):
+    """Who audits sees all; anybody else what they asked for. Its effect is told on the page of every row it reaches."""
+
+    def visible_to(self, user: User, action: str = "view") -> Self:
+        if not user.is_active or not user.is_authenticated:
+            return self.none()
+        return self if sees_every_row(user, "view") else self.filter(requested_by=user)
+
+
+class Declassification(ConstrainedModel, Tracked):
+    """Leave for what one tool makes from its sources to permit more than they do, until a date.
+
+    `scope` is `{"template_version": id, "sheet": id}` or `{"labelset_version": id}`; `lifted` names the sources that
+    it lifts, each with the constraint that the approver was shown: one that became stricter since is lifted no more.
+    It is a parent of the derivations that it reaches, so its end binds them and every "why" names it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    scope = models.JSONField()
+    scope_label = models.CharField(max_length=300)
+    lifted = models.JSONField(help_text='[{"kind", "id", "label", "uses": mask, "classification"}]')
+    grants_uses = UsesField()
+    grants_classification = models.PositiveSmallIntegerField(choices=Classification)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    requested_at = models.DateTimeField(auto_now_add=True)
+    approved_at = models.DateTimeField(null=True, editable=False)
+    ended_at = models.DateTimeField(null=True, editable=False)
+    end_reason = models.TextField(blank=True)
+
+    objects = DeclassificationQuerySet.as_manager()
+
+    class Meta(ConstrainedModel.Meta):
+        ordering = ("-requested_at", "-id")
+        constraints: ClassVar[list[Any]] = [
+            *ConstrainedModel.Meta.constraints,
+            models.CheckConstraint(condition=Q(permitted_until__isnull=False), name="declassification_expires"),
+            models.CheckConstraint(
+                condition=Q(ended_at__isnull=True) | Q(approved_at__isnull=False),
+                name="declassification_ended_was_approved",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"for {self.scope_label}"
+
+    @property
+    def standing(self) -> str:
+        """asked for, in force, ended or run out; a refusal is on its request."""
+        if self.approved_at is None:
+            return "asked for"
+        if self.ended_at is not None:
+            return "ended"
+        return "in force" if self.permitted_until and self.permitted_until > timezone.now() else "run out"
 
 
 class ConstraintChange(models.Model):

@@ -87,6 +87,7 @@ SECTIONS: tuple[Section, ...] = (
             _changelist("Evidence handed out", "governance.evidenceexport"),
             _changelist("Sign-ins", "governance.signinevent"),
             _changelist("Tag rules", "governance.tagrule"),
+            _changelist("Declassifications", "governance.declassification"),
             _changelist("Gate policies", "governance.gatepolicy"),
             _changelist("Use cases", "labeling.usecase"),
         ),

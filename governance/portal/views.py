@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from governance import access, constraints, derivations, jobs, records, whatif
+from governance import access, constraints, derivations, jobs, lifting, records, whatif
 from governance.admin_base import DeskAdmin, row_url
 from governance.compliance import questions
 from governance.errors import ReauthenticationRequired, WorkbenchError
@@ -148,8 +148,18 @@ def why(request: HttpRequest, kind: str, pk: UUID) -> HttpResponse:
         "form": form if may_tighten else None,
         "tried": tried,
         "may_request": request.user.has_perm("governance.request_relaxation"),
+        "declassify_url": _declassify_url(request, row),
     }
     return render_page(request, "governance/why.html", context)
+
+
+def _declassify_url(request: HttpRequest, row: ConstrainedModel) -> str:
+    """Where leave for what made this row is asked for, if one tool alone did."""
+    if not isinstance(row, GovernedRow) or not request.user.has_perm("governance.request_relaxation"):
+        return ""
+    if not lifting.is_made_by_one_tool(row.derivation.scope):
+        return ""
+    return reverse("governance:declassify", args=[row._meta.label_lower, row.pk])
 
 
 def _initial(row: ConstrainedModel) -> dict[str, Any]:

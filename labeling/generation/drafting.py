@@ -13,7 +13,6 @@ from labeling.generation.models import Mode, QAPair, TrainingSheet
 from labeling.generation.recipes import Recipe
 from labeling.labels.contents import digest
 from labeling.labels.models import CanonicalLabel, Content
-from labeling.labels.recording import joined_derivation
 from labeling.labelsets.models import LabelsetVersion
 from labeling.labelsets.selectors import columns_seen
 from labeling.prompts.filling import fill
@@ -124,7 +123,7 @@ class Drafter:
     def _joined_with(self, other: Derivation) -> Derivation:
         """What bound the label binds the pair that repeats its answer; few labels differ in this."""
         if other.pk not in self._joined:
-            self._joined[other.pk] = joined_derivation(other, self.derivation)
+            self._joined[other.pk] = derivations.joined(other, self.derivation)
         return self._joined[other.pk]
 
     def _answer_by_mode(self, pair: QAPair, item: Item) -> None:

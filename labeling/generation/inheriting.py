@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from governance.derivations import Key, Origin, derivations_of, key_of, keys_of
+from governance.lifting import JOINED
 from governance.models import Derivation
 from labeling.generation.models import QAPair
 from labeling.labels.models import CanonicalLabel
@@ -32,4 +33,4 @@ def bind(pairs: Sequence[QAPair], answers: Mapping[str, Answer]) -> None:
 
 def _origin(pair: QAPair, labels: Sequence[CanonicalLabel], above: Mapping[UUID, frozenset[Key]]) -> Origin:
     keys = above[pair.derivation_id].union(map(key_of, labels), *(above[label.derivation_id] for label in labels))
-    return Origin(keys, pair.derivation.scope)
+    return Origin(keys, {**pair.derivation.scope, JOINED: True})

@@ -117,7 +117,7 @@ class Recorder:
             return old
         key = (old.pk, new.pk)
         if key not in self.joined:
-            self.joined[key] = joined_derivation(old, new)
+            self.joined[key] = derivations.joined(old, new)
         return self.joined[key]
 
     def _tighten(self, entries: Sequence[Entry], known: dict[str, CanonicalLabel]) -> None:
@@ -128,17 +128,6 @@ class Recorder:
                 stricter = meet(Terms.of(label), entry.terms)
                 if stricter.constraint != label.own_constraint:
                     constraints.apply_terms(row=label, terms=stricter, by=self.by)
-
-
-def joined_derivation(old: Derivation, new: Derivation) -> Derivation:
-    """The derivation from the parents of both, or the one of them that holds the other."""
-    old_parents, new_parents = derivations.parents_of(old), derivations.parents_of(new)
-    old_keys, new_keys = {parent.pk for parent in old_parents}, {parent.pk for parent in new_parents}
-    if old_keys <= new_keys:
-        return new
-    if new_keys <= old_keys:
-        return old
-    return derivations.derivation_of([*old_parents, *new_parents], scope={**old.scope, **new.scope})
 
 
 def meet(first: Terms, second: Terms) -> Terms:

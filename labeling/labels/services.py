@@ -11,6 +11,7 @@ from django.utils import timezone
 from governance import access, constraints, context, derivations
 from governance.constraints import Terms
 from governance.errors import InvalidInput, ReasonRequired, StaleVersion
+from governance.lifting import JOINED
 from governance.models import Derivation, User
 from labeling.labels import selectors
 from labeling.labels.entries import Entry
@@ -237,8 +238,9 @@ def _bring(labels: list[CanonicalLabel], version: LabelsetVersion, by: User) -> 
 
 
 def _with_parent(derivation: Derivation, version: LabelsetVersion) -> Derivation:
-    parents = [*derivations.parents_of(derivation), version.labelset]
-    return derivations.derivation_of(parents, scope={**derivation.scope, "labelset_version": str(version.pk)})
+    parents = [*derivations.origins_of(derivation), version.labelset]
+    scope = {**derivation.scope, "labelset_version": str(version.pk), JOINED: True}
+    return derivations.derivation_of(parents, scope=scope)
 
 
 @transaction.atomic

@@ -48,3 +48,8 @@ def columns_seen(version: LabelsetVersion | None, sheet_version: SheetVersion) -
         return names
     wanted = set(version.seen_columns)
     return [name for name in names if name in wanted]
+
+
+def labelset_words(pk: str) -> str:
+    """What to call the labelset version with this id."""
+    return f"labelset {LabelsetVersion.objects.select_related('labelset').get(pk=pk)}"

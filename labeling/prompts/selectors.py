@@ -26,3 +26,8 @@ def published_version(template: PromptTemplate) -> TemplateVersion:
 
 def draft_of(template: PromptTemplate) -> TemplateVersion | None:
     return template.versions.filter(status=TemplateVersion.Status.DRAFT).first()
+
+
+def template_words(pk: str) -> str:
+    """What to call the template version with this id."""
+    return f"template {TemplateVersion.objects.select_related('template').get(pk=pk)}"

@@ -19,7 +19,6 @@ from labeling.generation.models import QAPair, TrainingSheet
 from labeling.labels import contents
 from labeling.labels.entries import Entry
 from labeling.labels.models import CanonicalLabel
-from labeling.labels.recording import joined_derivation
 from labeling.labels.services import record_labels
 from labeling.review.errors import NoAnswerYet
 from labeling.review.models import PairDecision
@@ -191,7 +190,7 @@ class Decider:
         self._remember(pair)
         validate_answer(label.data, self.sheet.template_version.output_schema)  # type: ignore[union-attr]
         pair.answer_id = label.content_id  # type: ignore[union-attr]
-        link(pair, label, joined_derivation(label.derivation, pair.derivation))  # type: ignore[arg-type,union-attr]
+        link(pair, label, derivations.joined(label.derivation, pair.derivation))  # type: ignore[arg-type,union-attr]
         self._sign(pair)
         self._save([pair], Action.APPROVE)
 

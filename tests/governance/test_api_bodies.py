@@ -24,8 +24,9 @@ def test_a_body_nested_without_end_is_refused_in_words(db):
     assert "nested" in answer.json()["detail"]
 
 
-def test_an_address_that_the_api_does_not_have_is_a_problem_and_no_page(db):
-    answer = APIClient().get("/api/v1/nonsense/")
+@pytest.mark.parametrize("address", ["/api/v1/nonsense/", "/api/v1/lineage/models/%0A%F1%A3%91%A1/pairs/"])
+def test_an_address_that_the_api_does_not_have_is_a_problem_and_no_page(address, db):
+    answer = APIClient().get(address)
 
     assert answer.status_code == 404
     assert answer["Content-Type"] == "application/problem+json"

@@ -110,7 +110,7 @@ def test_binding_answers_takes_as_many_queries_for_a_hundred_as_for_two(
         pairs = [QAPair(training_sheet=made, derivation=made.derivation) for _ in range(count)]
         drawn = {str(pair.pk): [str(label.pk) for label in labels[: 1 + place % 4]] for place, pair in enumerate(pairs)}
         answers = {key: Answer(key=key, facts={"labels": keys}) for key, keys in drawn.items()}
-        with django_assert_max_num_queries(14):
+        with django_assert_max_num_queries(15):
             bind_answers(pairs, answers)
         assert len({pair.derivation.pk for pair in pairs}) == min(count, 4)
 

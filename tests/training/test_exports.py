@@ -10,8 +10,8 @@ import pytest
 from governance import constraints, jobs
 from governance.constraints import Terms
 from governance.errors import NotPermitted, UseProhibited
-from governance.models import ConstraintChange, RecordEntry
 from governance.exits import EXITS
+from governance.models import ConstraintChange, RecordEntry
 from governance.uses import ALL_USES, Use, mask_of
 from tests.training.factories import approved, make_dataset, make_pair, make_pairs
 from training import exits

@@ -8,7 +8,8 @@ from django.core.management import call_command
 from governance import constraints
 from governance.errors import InvalidInput, NotPermitted
 from governance.models import ConstraintChange, TagRule
-from governance.uses import Classification, uses_in
+from governance.rules import tag_rules
+from governance.uses import Classification, mask_of, uses_in
 from tests.workbench.factories import CUSTOMERS, TICKETS, make_connection, sign, write_table
 from workbench.catalogs import selectors, services
 from workbench.catalogs.models import CatalogObject, Connection
@@ -82,7 +83,7 @@ def test_a_tag_without_a_rule_binds_nothing(steward):
     assert row("desk.customers#name").own_uses == 31
 
 
-def test_an_approved_relaxation_outlives_the_next_reading_until_the_rule_changes(steward, officer):
+def test_an_approved_relaxation_outlives_readings_and_gets_only_what_a_rule_takes_away(steward, officer):
     connection = make_connection(steward)
     services.sync_catalog(connection=connection, by=steward)
     name = row("desk.customers#name")
@@ -95,9 +96,10 @@ def test_an_approved_relaxation_outlives_the_next_reading_until_the_rule_changes
     services.sync_catalog(connection=connection, by=steward)
     assert row("desk.customers#name").own_uses == 31
 
-    TagRule.objects.get(tag="PHI").save()
+    stricter = tag_rules.Rule(allowed_uses=mask_of(["testing"]), data_classification=3, reason="no model sees it")
+    tag_rules.tighten_rule(rule=TagRule.objects.get(tag="PHI"), terms=stricter, by=steward)
     services.sync_catalog(connection=connection, by=steward)
-    assert uses_in(row("desk.customers#name").own_uses) == ["evaluation", "testing", "few_shot"]
+    assert uses_in(row("desk.customers#name").own_uses) == ["training", "validation", "testing"]
 
 
 def test_a_table_that_is_gone_keeps_its_row_and_is_named(steward, settings):

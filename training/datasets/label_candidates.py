@@ -57,6 +57,7 @@ def prompt_derivation(version: DatasetVersion) -> Derivation:
     """What the version's prompts are made from, kept so that later changes reach its members."""
     source = LabelSource.of(version)
     scope: dict[str, object] = {
+        "sheet": str(source.sheet_version.sheet_id),
         "sheet_version": str(source.sheet_version.pk),
         "template_version": str(source.template.pk),
         "columns": "all" if source.columns is None else sorted(source.columns),

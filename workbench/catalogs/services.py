@@ -13,7 +13,6 @@ from django.utils import timezone
 
 from governance import access, constraints, context, tags
 from governance.errors import InvalidInput, WorkbenchError
-from governance.models import TagRule
 from governance.names import save_named
 from workbench.catalogs.engines import check_location, overlap
 from workbench.catalogs.errors import TagsUnknown
@@ -21,8 +20,6 @@ from workbench.catalogs.models import CatalogObject, Connection
 from workbench.catalogs.selectors import catalog_of
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from governance.models import User
     from governance.uses import Constraint
     from workbench.catalogs.port import Catalog, Table
@@ -212,38 +209,21 @@ def _table(table: Table) -> Iterator[Described]:
 @transaction.atomic
 def _write(connection: Connection, found: list[Described], by: User | None, *, whole: bool) -> SyncResult:
     Connection.objects.select_for_update().get(pk=connection.pk)
+    tags.hold_rules()
     rows = {(row.kind, row.ref): row for row in CatalogObject.objects.filter(connection=connection)}
-    result, rules_changed = SyncResult(seen=len(found)), _moments_of_rules()
+    result = SyncResult(seen=len(found))
     for described in found:
         row = rows.pop((described.kind, described.ref), None)
         if row is None:
             row = CatalogObject(connection=connection, kind=described.kind, ref=described.ref)
             result.created.append(described.ref)
-        fresh = _fresh_tags(row, described, rules_changed)
+        # The others have bound already, and a changed rule has reached them (`governance.tag_rules`).
+        fresh = [tag for tag in described.tags if tag not in row.tags]
         lost = sorted(set(row.tags) - set(described.tags))
         _keep(row, described, by)
         _bind(row, fresh, lost, by, result)
     result.missing = sorted(ref for _, ref in rows) if whole else []
     return result
-
-
-def _moments_of_rules() -> dict[str, datetime]:
-    """When the rule of each tag last changed."""
-    rules = TagRule.history.order_by().values("tag").annotate(changed=models.Max("history_date"))
-    return {rule["tag"]: rule["changed"] for rule in rules}
-
-
-def _fresh_tags(row: CatalogObject, described: Described, rules_changed: dict[str, datetime]) -> list[str]:
-    """Tags that are new here, or whose rule is newer than the last reading.
-
-    Others have bound already: a relaxation approved since then is not undone.
-    """
-    return [
-        tag
-        for tag in described.tags
-        if tag not in row.tags
-        or (tag.upper() in rules_changed and rules_changed[tag.upper()] > row.synced_at)
-    ]
 
 
 def _keep(row: CatalogObject, described: Described, by: User | None) -> None:
@@ -284,3 +264,11 @@ def _apply(row: CatalogObject, constraint: Constraint, reason: str, by: User | N
         permitted_until=constraint.until,
     )
     constraints.apply_terms(row=row, terms=terms, by=by)
+
+
+def carriers_of(tag: str) -> models.QuerySet[CatalogObject]:
+    """Tables, columns and volumes that carry the tag, however it is written."""
+    told = models.functions.Cast("tags", models.TextField())
+    near = CatalogObject.objects.annotate(told=told).filter(told__icontains=f'"{tag}"')
+    found = [row.pk for row in near.only("pk", "tags") if tag.upper() in (name.upper() for name in row.tags)]
+    return CatalogObject.objects.filter(pk__in=found)

@@ -220,3 +220,8 @@ def _columns_from(source: dict[str, Any], origins: dict[str, str]) -> set[str]:
 def _left_columns(source: dict[str, Any]) -> set[str]:
     """Columns that decide which row or file is joined."""
     return {left for left, _ in source["keys"]} | set(PLACEHOLDER.findall(source["pattern"]))
+
+
+def sheet_words(pk: str) -> str:
+    """What to call the Sheet with this id."""
+    return f"Sheet {Sheet.objects.get(pk=pk)}"

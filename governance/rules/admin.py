@@ -1,0 +1,85 @@
+"""Desks of tag rules and declassifications."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+
+from governance.admin_base import DeskAdmin, ReasonForm, Step
+from governance.models import Declassification, TagRule
+from governance.portal.marks import chip, use_strip
+from governance.portal.strip import strip_of
+from governance.rules import declassifications
+from governance.uses import Classification, uses_in
+
+
+@admin.register(TagRule)
+class TagRuleAdmin(DeskAdmin):
+    """What catalog tags mean for everything made from what carries them."""
+
+    list_display = ("tag", "permits", "reason")
+    search_fields = ("tag", "reason")
+    change_list_template = "governance/tag_rules.html"
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        context = super().page_context(request, row)
+        if not request.user.has_perm("governance.change_tagrule"):
+            return context
+        url = reverse("governance:tag-rule-change", args=[row.pk])
+        change = {"label": "Change", "url": url, "style": "primary", "method": "get", "confirm": ""}
+        return context | {"object_actions": [change, *context["object_actions"]]}
+
+    @admin.display(description="Permits")
+    def permits(self, rule: TagRule) -> Any:
+        return use_strip(strip_of(rule.allowed_uses, 31, rule.data_classification))
+
+
+@admin.register(Declassification)
+class DeclassificationAdmin(DeskAdmin):
+    """Leave for what one tool makes to permit more than its sources do."""
+
+    list_display = ("scope_label", "permits", "permitted_until", "standing_chip", "requested_by", "usage_reason")
+    list_select_related = ("requested_by",)
+    search_fields = ("scope_label", "usage_reason")
+    fields = (
+        "scope_label", "permits", "from_sources", "usage_reason", "permitted_until", "requested_by", "requested_at",
+        "approved_at", "ended_at", "end_reason",
+    )  # fmt: skip
+    empty_state = {
+        "title": "Nothing is declassified",
+        "text": "Where what a template or labelset makes shows less than its sources do, open “Why” on one of its rows "
+        "and ask there. A compliance officer decides.",
+    }
+    steps = (
+        Step(
+            name="end",
+            label="End now",
+            service=declassifications.end,
+            argument="declassification",
+            permission="governance.tighten_constraint",
+            form=ReasonForm,
+            available=lambda row, user: row.standing == "in force",
+            style="danger",
+            lead="Its sources bind again at once, for everything made from them.",
+        ),
+    )
+
+    @admin.display(description="Permits besides")
+    def permits(self, one: Declassification) -> Any:
+        return use_strip(strip_of(one.grants_uses, 31, one.grants_classification))
+
+    @admin.display(description="State")
+    def standing_chip(self, one: Declassification) -> Any:
+        tones = {"asked for": "attention", "in force": "permitted"}
+        return chip(one.standing, tones.get(one.standing, "plain"))
+
+    @admin.display(description="Lifted sources")
+    def from_sources(self, one: Declassification) -> str:
+        return "; ".join(
+            f"{source['label']}: {', '.join(uses_in(source['uses'])) or 'no use'}, "
+            f"{Classification(source['classification']).label}"
+            for source in one.lifted
+        )
