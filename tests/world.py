@@ -55,6 +55,7 @@ from labeling.models import (
 )
 from training.evaluations.scores import Scored, scores_of
 from training.models import (
+    AffectedDecision,
     CuratedDataset,
     DatasetMember,
     DatasetVersion,
@@ -199,6 +200,9 @@ def _add_models(world: World, word: str, owner: User, now: Any) -> None:
         created_by=owner, started_at=now, finished_at=now,
     ))  # fmt: skip
     trained = world.add(ModelVersion(model=model, number=1, run=run, uri=f"models:/{word}/1"))
+    world.add(AffectedDecision(
+        model_version=trained, verdict="may_stay", reason=f"of {word}", pairs=1, digest=_digest(word), decided_by=owner,
+    ))  # fmt: skip
     evaluation = world.add(Evaluation(
         dataset_version=version, split="validation", model_version=trained, status="succeeded", created_by=owner,
         finished_at=now, metrics=scores_of([Scored(word, word), Scored("else", word)]),

@@ -11,6 +11,7 @@ from training.evaluations.models import Evaluation, EvaluationAnswer
 from training.exports.models import Export
 from training.lineage.models import LineagePair, ModelTrainingLineage
 from training.runs.models import (
+    AffectedDecision,
     ModelVersion,
     RegisteredModel,
     RegisteredModelGroupPermission,
@@ -19,6 +20,7 @@ from training.runs.models import (
 )
 
 __all__ = [
+    "AffectedDecision",
     "CuratedDataset",
     "CuratedDatasetGroupPermission",
     "CuratedDatasetUserPermission",

@@ -8,6 +8,7 @@ _READ = (
     "training.view_trainingrun",
     "training.view_registeredmodel",
     "training.view_modelversion",
+    "training.view_affecteddecision",
     "training.view_evaluation",
     "training.view_modeltraininglineage",
     "training.view_lineagepair",
@@ -17,7 +18,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "data-steward": _READ,
     "domain-expert": _READ,
     "approver": _READ,
-    "compliance-officer": _READ,
+    "compliance-officer": (*_READ, "training.add_affecteddecision"),
     "ml-engineer": (
         *_READ,
         "training.add_curateddataset",

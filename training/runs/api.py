@@ -18,8 +18,8 @@ from governance.api.fields import ScopedRelatedField
 from governance.api.views import ScopedViewSet, ShareActions, accepted
 from labeling.models import UseCase
 from training.datasets.models import DatasetVersion
-from training.runs import selectors, services
-from training.runs.models import ModelVersion, RegisteredModel, TrainingRun
+from training.runs import affected, selectors, services
+from training.runs.models import AffectedDecision, ModelVersion, RegisteredModel, TrainingRun
 from training.trainers import Trainer, trainers
 
 
@@ -106,13 +106,25 @@ class ModelVersionRowSerializer(serializers.ModelSerializer):
         fields: tuple[str, ...] = ("id", "model", "number", "run", "uri", "aliases", "created_at")
 
 
+class AffectedDecisionSerializer(serializers.ModelSerializer):
+    """What someone accountable decided about a version that learned from rows which would not permit it today."""
+
+    decided_by = serializers.StringRelatedField()
+
+    class Meta:
+        model = AffectedDecision
+        fields = ("verdict", "reason", "pairs", "decided_by", "decided_at")
+        read_only_fields = ("pairs", "decided_at")
+
+
 class ModelVersionSerializer(ModelVersionRowSerializer):
     """One trained version; `affected` counts its pairs that would not permit training today, by reason."""
 
     affected = serializers.SerializerMethodField()
+    decisions = AffectedDecisionSerializer(many=True, read_only=True)
 
     class Meta(ModelVersionRowSerializer.Meta):
-        fields = (*ModelVersionRowSerializer.Meta.fields, "affected")
+        fields = (*ModelVersionRowSerializer.Meta.fields, "affected", "decisions")
 
     @extend_schema_field({"type": "object", "additionalProperties": {"type": "integer"}})
     def get_affected(self, version: ModelVersion) -> dict[str, int]:
@@ -182,12 +194,23 @@ class ModelViewSet(ShareActions, ScopedViewSet):
 class ModelVersionViewSet(ScopedViewSet):
     """Versions of models, with their aliases and what became of their training data."""
 
-    queryset = ModelVersion.objects.select_related("model", "run")
+    queryset = ModelVersion.objects.select_related("model", "run").prefetch_related("decisions__decided_by")
     serializer_class = ModelVersionSerializer
     filterset_fields = ("model", "run")
 
     def get_serializer_class(self) -> type[serializers.BaseSerializer[Any]]:
         return ModelVersionRowSerializer if self.action == "list" else ModelVersionSerializer
+
+    @extend_schema(request=AffectedDecisionSerializer)
+    @action(detail=True, methods=["post"], url_path="decide-affected")
+    def decide_affected(self, request: Request, pk: str | None = None) -> Response:
+        """Say whether an affected version may stay in use. It holds for the pairs that are affected now."""
+        asked = self.valid(AffectedDecisionSerializer)
+        version = self.get_object()
+        affected.decide_on_affected(
+            model_version=version, verdict=asked["verdict"], reason=asked["reason"], by=request.user
+        )
+        return self.shown(self.get_object())
 
     @extend_schema(request=AliasSerializer)
     @action(detail=True, methods=["post"], url_path="set-alias")

@@ -21,3 +21,15 @@ class AliasRefused(InvalidInput):
     """A name that the registry does not take as an alias."""
 
     code = "alias_refused"
+
+
+class NotAffected(WorkbenchError):
+    """Nothing is to be decided: the model learned from no row that would not permit it today."""
+
+    code = "not_affected"
+
+
+class ModelAffected(WorkbenchError):
+    """The model learned from rows that would not permit it today, and nobody accountable has let it stay in use."""
+
+    code = "model_affected"

@@ -1,4 +1,4 @@
-"""The form of a run, drawn from what the trainer declares, and that of an alias."""
+"""The form of a run, drawn from what the trainer declares, and those of an alias and a decision."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django import forms
 
 from governance.errors import WorkbenchError
 from training.datasets.models import DatasetVersion
-from training.runs.models import RegisteredModel
+from training.runs.models import AffectedDecision, RegisteredModel
 from training.trainers import Hyperparameter, Trainer
 
 PREFIX = "setting_"
@@ -79,3 +79,13 @@ class AliasForm(forms.Form):
     alias = forms.CharField(
         max_length=40, help_text="Such as champion; it names one version at a time and moves here from any other."
     )
+
+
+class VerdictForm(forms.Form):
+    """What becomes of an affected version."""
+
+    verdict = forms.ChoiceField(
+        choices=AffectedDecision.Verdict.choices, widget=forms.RadioSelect,
+        help_text="It holds for the pairs that are affected now. Aliases are set on it only if it may stay.",
+    )
+    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=4000)

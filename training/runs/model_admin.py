@@ -18,8 +18,8 @@ from training.datasets.selectors import USABLE
 from training.datasets.showing import lineage_url
 from training.evaluations.showing import evaluations_shown
 from training.lineage.selectors import training_sheets_of
-from training.runs import selectors, services
-from training.runs.forms import AliasForm
+from training.runs import affected, selectors, services
+from training.runs.forms import AliasForm, VerdictForm
 from training.runs.models import ModelVersion, RegisteredModel, TrainingRun
 from workbench.sharing import SHARE, share_whole
 
@@ -147,6 +147,10 @@ class ModelVersionAdmin(DeskAdmin):
     steps = (
         Step(name="alias", label="Set alias", service=services.set_alias, argument="model_version", form=AliasForm,
              permission=CHANGE, available=_may_name, success="The alias names this version now."),
+        Step(name="decide", label="Decide on it", service=affected.decide_on_affected, argument="model_version",
+             form=VerdictForm, permission="training.add_affecteddecision", style="primary",
+             available=lambda row, user: selectors.affected_pairs(row).exists(), success="Decided, on record.",
+             lead="It learned from pairs that would not permit it today. Say whether it may stay in use."),
         share_whole("model"),
     )  # fmt: skip
 
@@ -169,6 +173,8 @@ class ModelVersionAdmin(DeskAdmin):
             "learned": learned,
             "hides_sources": row.lineage.count() > len(learned),
             "affected": selectors.why_affected(row),
+            "decisions": row.decisions.select_related("decided_by"),
+            "decision_in_force": affected.decision_in_force(row),
             "evaluations": evaluations_shown(row.evaluations, user),
             "lineage_url": lineage_url("model", row),
         }

@@ -106,3 +106,34 @@ class ModelVersion(Tracked):
 
     def __str__(self) -> str:
         return f"{self.model.name} v{self.number}"
+
+
+class AffectedDecision(models.Model):
+    """What someone accountable decided about a model version that learned from rows which would not permit it today.
+
+    It holds for exactly the pairs that were affected then (`digest`); one more, and it has to be decided anew.
+    """
+
+    recorded = append_only = True
+    visible_through = "model_version"
+
+    class Verdict(models.TextChoices):
+        MAY_STAY = "may_stay", "may stay in use"
+        MUST_GO = "must_go", "must not be used"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    model_version = models.ForeignKey(ModelVersion, on_delete=models.PROTECT, related_name="decisions")
+    verdict = models.CharField(max_length=8, choices=Verdict)
+    reason = models.TextField()
+    pairs = models.PositiveIntegerField(help_text="Affected pairs when it was decided.")
+    digest = models.CharField(max_length=64, help_text="SHA-256 of their ids in order.")
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    decided_at = models.DateTimeField(auto_now_add=True)
+
+    objects = MemberQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-decided_at", "-id")
+
+    def __str__(self) -> str:
+        return f"{self.model_version} {self.get_verdict_display()}"

@@ -16,6 +16,7 @@ from training.datasets.rules import TRAIN
 from training.datasets.selectors import require_usable
 from training.datasets.sources import read_tags
 from training.exits import training_rows
+from training.runs.affected import require_usable_model
 from training.runs.errors import AliasRefused, NothingPermitted, RunRefused
 from training.runs.models import ModelVersion, RegisteredModel, TrainingRun
 from training.runs.selectors import Summary, learnable, summary
@@ -75,6 +76,7 @@ def set_alias(*, model_version: ModelVersion, alias: str, by: User) -> ModelVers
     """Let `alias`, such as champion, name this version of its model and no other.
 
     :raises AliasRefused: the registry takes no such name.
+    :raises ModelAffected: it learned from rows that would not permit it today, and nobody let it stay in use.
     """
     model = RegisteredModel.objects.select_for_update().get(pk=model_version.model_id)
     access.require(by, "training.change_registeredmodel", model, action="change")
@@ -83,6 +85,7 @@ def set_alias(*, model_version: ModelVersion, alias: str, by: User) -> ModelVers
             f"{alias!r} cannot be an alias: expected small letters, digits, - and _, and not latest or a number "
             "such as v1.", field="alias",
         )  # fmt: skip
+    require_usable_model(model_version, "set an alias on")
     with context.because(f"alias {alias} points at v{model_version.number}", by=by):
         for version in model.versions.select_for_update():
             wanted = {*version.aliases} - {alias} | ({alias} if version.pk == model_version.pk else set())

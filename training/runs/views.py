@@ -15,6 +15,7 @@ from governance.portal.pages import portal_page, render_page
 from training.datasets.models import CuratedDataset, DatasetVersion
 from training.datasets.selectors import USABLE, require_usable
 from training.runs import services
+from training.runs.affected import decision_in_force
 from training.runs.forms import RunForm, model_names
 from training.runs.selectors import affected_versions, summary
 from training.trainers import Trainer, get_trainer, trainers
@@ -29,14 +30,22 @@ AT_MOST = 200
 @portal_page("training.view_registeredmodel")
 def affected(request: HttpRequest) -> HttpResponse:
     """Model versions that learned from rows that would not permit it today."""
-    versions = affected_versions(request.user)[:AT_MOST]
+    versions = affected_versions(request.user).prefetch_related("decisions__decided_by")[:AT_MOST]
     context = {
         "title": "Affected models",
         "lead": "Versions that learned from pairs which would not permit it today: a tag or constraint changed.",
         "breadcrumbs": [{"label": "Models", "url": reverse("admin:training_registeredmodel_changelist")}],
-        "versions": [{"row": version, "url": row_url(version)} for version in versions],
+        "versions": [
+            {"row": version, "url": row_url(version), "decision": _decision_on(version)} for version in versions
+        ],
     }
     return render_page(request, "training/affected.html", context)
+
+
+def _decision_on(version: Any) -> Any:
+    """The decision in force; the pairs are compared only where their number is that of the last decision."""
+    last = next(iter(version.decisions.all()), None)
+    return decision_in_force(version) if last is not None and last.pairs == version.lost_pairs else None
 
 
 @portal_page("training.add_trainingrun")
