@@ -1,6 +1,7 @@
-"""The gate of this app: a constraint becomes looser only with a compliance officer's signature."""
+"""The gates of this app: permitting more, erasing from the record, and lifting what keeps it from being erased."""
 
 from governance import constraints, desk
+from governance.record import erasing, holds
 
 RELAX = desk.Gate(
     slug=constraints.RELAX_GATE,
@@ -10,5 +11,26 @@ RELAX = desk.Gate(
     default_approvals={"compliance-officer": 1},
     asking_needs_proof=True,
 )
+ERASE = desk.Gate(
+    slug=erasing.GATE,
+    title="Erase values from the record",
+    content=erasing.content_of,
+    check=erasing.check,
+    perform=erasing.perform,
+    default_approvals={"compliance-officer": 1},
+    asking_needs_proof=True,
+)
+LIFT = desk.Gate(
+    slug=holds.GATE,
+    title="Lift a legal hold",
+    content=lambda hold: {
+        "kind": hold.kind, "object_id": hold.object_id, "reason": hold.reason, "placed_at": hold.placed_at.isoformat()
+    },
+    check=holds.check,
+    perform=holds.perform,
+    default_approvals={"compliance-officer": 1},
+    asking_needs_proof=True,
+)  # fmt: skip
 
-desk.register_gate(RELAX)
+for gate in (RELAX, ERASE, LIFT):
+    desk.register_gate(gate)

@@ -4,6 +4,7 @@ from django.urls import path
 
 from governance.compliance import views as compliance
 from governance.portal import views
+from governance.record import pages as record_pages
 
 app_name = "governance"
 urlpatterns = [
@@ -14,6 +15,7 @@ urlpatterns = [
     path("compliance/", compliance.home, name="compliance"),
     path("compliance/check/", compliance.check, name="compliance-check"),
     path("compliance/evidence/", compliance.evidence_page, name="compliance-evidence"),
+    path("compliance/erase/", record_pages.erase, name="compliance-erase"),
     path("compliance/verifier/", compliance.verifier_file, name="compliance-verifier"),
     path("compliance/mapping/", compliance.mapping, name="compliance-mapping"),
     path("compliance/questions/", compliance.save_question, name="compliance-save-question"),
