@@ -13,7 +13,7 @@ from governance.api.viewsets import (
     TagRuleViewSet,
 )
 from governance.compliance.api import ConstraintChangeViewSet, EvidenceViewSet, SavedQuestionViewSet
-from governance.record.api import ErasureRequestViewSet, LegalHoldViewSet
+from governance.record.api import ErasureRequestViewSet, LegalHoldViewSet, RecordArchiveViewSet
 
 router = SimpleRouter()
 router.register("jobs", JobViewSet, basename="job")
@@ -24,6 +24,7 @@ router.register("evidence", EvidenceViewSet, basename="evidenceexport")
 router.register("record", RecordEntryViewSet, basename="recordentry")
 router.register("erasures", ErasureRequestViewSet, basename="erasurerequest")
 router.register("legal-holds", LegalHoldViewSet, basename="legalhold")
+router.register("record-archives", RecordArchiveViewSet, basename="recordarchive")
 router.register("checkpoints", CheckpointViewSet, basename="checkpoint")
 router.register("tag-rules", TagRuleViewSet, basename="tagrule")
 router.register("tokens", ApiTokenViewSet, basename="apitoken")

@@ -15,6 +15,7 @@ urlpatterns = [
     path("compliance/", compliance.home, name="compliance"),
     path("compliance/check/", compliance.check, name="compliance-check"),
     path("compliance/evidence/", compliance.evidence_page, name="compliance-evidence"),
+    path("compliance/archive/", record_pages.archive, name="compliance-archive"),
     path("compliance/erase/", record_pages.erase, name="compliance-erase"),
     path("compliance/verifier/", compliance.verifier_file, name="compliance-verifier"),
     path("compliance/mapping/", compliance.mapping, name="compliance-mapping"),

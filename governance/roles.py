@@ -124,6 +124,8 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "governance.add_erasurerequest",
         "governance.view_legalhold",
         "governance.add_legalhold",
+        "governance.view_recordarchive",
+        "governance.add_recordarchive",
         "auth.view_group",
     ),
     "ml-engineer": (*_EVERYONE_MAY, "governance.tighten_constraint", "governance.request_relaxation"),

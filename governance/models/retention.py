@@ -62,3 +62,35 @@ class ErasureRequest(Tracked):
     def __str__(self) -> str:
         rows = len(self.object_ids)
         return f"of {self.object_ids[0]} ({self.kind})" if rows == 1 else f"of {rows} rows of {self.kind}"
+
+
+class RecordArchive(models.Model):
+    """One sealed range of the record in a Parquet file outside the database, with its signed manifest.
+
+    The hashes stay in the database. Setting `dropped_at` has the triggers empty the values there, but for what is on
+    legal hold; an erasure afterwards makes the file anew.
+    """
+
+    recorded = True
+
+    number = models.BigIntegerField(primary_key=True)
+    first = models.BigIntegerField(help_text="Position of its first entry.")
+    last = models.BigIntegerField()
+    file = models.CharField(max_length=100, help_text="Its name in the folder of archives.")
+    bytes = models.BigIntegerField()
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the file.")
+    erased_count = models.PositiveIntegerField(default=0, help_text="Entries whose values were erased, also in it.")
+    archived_at = models.DateTimeField()
+    dropped_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RoleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-number",)
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["first"], name="recordarchive_first"),
+            models.CheckConstraint(condition=Q(last__gte=models.F("first")), name="recordarchive_is_a_range"),
+        ]
+
+    def __str__(self) -> str:
+        return f"archive {self.number}"

@@ -10,6 +10,7 @@ from django.apps import apps
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
@@ -17,7 +18,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.timezone import localtime
 
 from governance.admin_base import STATUS_KINDS, DeskAdmin, ReasonForm, Step
-from governance.models import ApprovalRequest, Checkpoint, ErasureRequest, LegalHold, RecordEntry
+from governance.models import ApprovalRequest, Checkpoint, ErasureRequest, LegalHold, RecordArchive, RecordEntry
 from governance.portal.marks import chip
 from governance.record import erasing, holds, tables
 from governance.record.pages import kind_choices
@@ -100,12 +101,14 @@ class RecordEntryAdmin(DeskAdmin):
     @admin.display(description="Columns")
     def changed(self, entry: RecordEntry) -> str:
         if not entry.said:
-            return "erased"
+            return "erased" if entry.why_erased else "archived"
         return ", ".join(_changed_columns(entry)) if entry.operation == "update" else "all"
 
     @admin.display(description="Who · door")
     def who(self, entry: RecordEntry) -> str:
-        actor = entry.said.get("actor") or ("erased" if entry.why_erased else "nobody signed in")
+        if not entry.said:
+            return f"{'erased' if entry.why_erased else 'archived'} · {entry.door or 'past every door'}"
+        actor = entry.said.get("actor") or "nobody signed in"
         return f"{actor} · {entry.door or 'past every door'}"
 
     @admin.display(description="Why")
@@ -115,7 +118,7 @@ class RecordEntryAdmin(DeskAdmin):
     @admin.display(description="Before and after")
     def images(self, entry: RecordEntry) -> Any:
         if not entry.said:
-            return f"The values were {entry.why_erased}. The hashes below still prove that there were some."
+            return f"The values {_where_they_went(entry)}. The hashes below still prove that there were some."
         old, new = entry.said["old"] or {}, entry.said["new"] or {}
         rows = ((name, _shown(old, name), _shown(new, name)) for name in sorted({*old, *new}))
         body = format_html_join("", "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td></tr>", rows)
@@ -238,6 +241,39 @@ class ErasureRequestAdmin(DeskAdmin):
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         return super().page_context(request, row) | {"object_status": None}
+
+
+@admin.register(RecordArchive)
+class RecordArchiveAdmin(DeskAdmin):
+    """Sealed ranges of the record in files outside the database."""
+
+    list_display = ("number", "range", "file", "size", "archived_at", "values_chip", "erased_count")
+    fields = ("number", "range", "file", "size", "digest", "archived_at", "values_chip", "dropped_at", "erased_count")
+    empty_state = {
+        "title": "Nothing is archived",
+        "text": "Start it on the compliance desk, or have it done by itself with WORKBENCH_RECORD_ARCHIVE_DAYS.",
+    }
+
+    @admin.display(description="Positions")
+    def range(self, archive: RecordArchive) -> str:
+        return f"{archive.first:,} to {archive.last:,}"
+
+    @admin.display(description="Size", ordering="bytes")
+    def size(self, archive: RecordArchive) -> str:
+        return filesizeformat(archive.bytes)
+
+    @admin.display(description="Values")
+    def values_chip(self, archive: RecordArchive) -> Any:
+        return chip("here only", "primary") if archive.dropped_at else chip("here and in the database", "plain")
+
+
+def _where_they_went(entry: RecordEntry) -> str:
+    if entry.why_erased:
+        return f"were {entry.why_erased}"
+    place = getattr(entry, "sealed", None)
+    within = RecordArchive.objects.filter(first__lte=place.position, last__gte=place.position) if place else None
+    archive = within.first() if within is not None else None
+    return f"are kept in {archive}, {archive.file}" if archive else "are gone, and nothing on record says why"
 
 
 def _link_about(row: RecordEntry, label: str, page: str) -> dict[str, str]:

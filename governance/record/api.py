@@ -11,9 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api.fields import ReasonSerializer
-from governance.api.views import ScopedViewSet, requested
-from governance.models import ErasureRequest, LegalHold
-from governance.record import erasing, holds
+from governance.api.views import ScopedViewSet, accepted, requested
+from governance.models import ErasureRequest, LegalHold, RecordArchive
+from governance.record import archiving, erasing, holds
 
 
 class ErasureRequestSerializer(serializers.ModelSerializer):
@@ -122,3 +122,27 @@ class LegalHoldViewSet(ScopedViewSet):
         """Ask for the hold to be lifted; another compliance officer decides."""
         reason: Any = self.valid(ReasonSerializer)["reason"]
         return requested(request, holds.request_lift(hold=self.get_object(), reason=reason, by=request.user))
+
+
+class RecordArchiveSerializer(serializers.ModelSerializer):
+    """One archive; `dropped_at` says since when its values are in it only."""
+
+    class Meta:
+        model = RecordArchive
+        fields = (
+            "number", "first", "last", "file", "bytes", "digest", "erased_count", "archived_at", "dropped_at",
+        )  # fmt: skip
+
+
+class RecordArchiveViewSet(ScopedViewSet):
+    """Sealed ranges of the record in files outside the database."""
+
+    queryset = RecordArchive.objects.all()
+    serializer_class = RecordArchiveSerializer
+    cursor_ordering = ("-number",)
+
+    @extend_schema(request=None, responses={202: None}, filters=False)
+    @action(detail=False, methods=["post"])
+    def start(self, request: Request) -> Response:
+        """Archive what is old enough, as a job."""
+        return accepted(request, archiving.start_archiving(by=request.user))

@@ -7,6 +7,7 @@ triggers do the erasing, when an `Erasure` is written down; whatever a legal hol
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from governance.models import (
     RecordEntry,
     RecordValues,
 )
-from governance.record import live
+from governance.record import archiving, live
 from governance.record.tables import Table, captured, readable_histories
 
 if TYPE_CHECKING:
@@ -113,7 +114,12 @@ def _holding(wanted: Wanted) -> list[str]:
             f"ORDER BY e.object_id LIMIT {ROWS_AT_MOST + 1}",
             [wanted.kind, wanted.value],
         )
-        return [key for (key,) in cursor.fetchall()]
+        found = {key for (key,) in cursor.fetchall()}
+    for key, payload in archiving.rows_of_kind(wanted.kind):
+        values = json.loads(payload)
+        if any(str((values[side] or {}).get(wanted.column)) == wanted.value for side in ("old", "new")):
+            found.add(key)
+    return sorted(found)
 
 
 def reach_of(kind: str, object_ids: Sequence[str]) -> Reach:

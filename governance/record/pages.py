@@ -9,13 +9,14 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.views.decorators.http import require_POST
 
 from governance import desk
 from governance.admin_base import row_url
 from governance.errors import ReauthenticationRequired, WorkbenchError
 from governance.models import GatePolicy
 from governance.portal.pages import portal_page, render_page
-from governance.record import erasing
+from governance.record import archiving, erasing
 from governance.record.erasing import Wanted
 
 
@@ -101,3 +102,11 @@ def _page(request: HttpRequest, form: ErasureForm, reach: Any, keys: list[str]) 
         "more": max(0, len(keys) - 20),
     }
     return render_page(request, "governance/erase.html", context)
+
+
+@portal_page("governance.add_recordarchive")
+@require_POST
+def archive(request: HttpRequest) -> HttpResponse:
+    """Archive what is old enough, and follow it."""
+    job = archiving.start_archiving(by=request.user)
+    return HttpResponseRedirect(reverse("governance:job", args=[job.pk]))

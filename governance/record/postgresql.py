@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from governance.context import Acting
-from governance.models.record import Erasure, RecordEntry, RecordValues
-from governance.models.retention import LegalHold
+from governance.models.record import Erasure, RecordEntry, RecordValues, SealedEntry
+from governance.models.retention import LegalHold, RecordArchive
 from governance.record.tables import Table, append_only, captured, readable_histories
 
 ENTRY, VALUES, ERASURE = RecordEntry._meta.db_table, RecordValues._meta.db_table, Erasure._meta.db_table
-HOLD = LegalHold._meta.db_table
+HOLD, ARCHIVE, SEALED = LegalHold._meta.db_table, RecordArchive._meta.db_table, SealedEntry._meta.db_table
 # Local to its transaction, so that a connection never acts for the person who used it before.
 SETTING = "workbench.context"
 
@@ -124,12 +124,18 @@ ON_HOLD = (
     "AND h.object_id IN ('', e.object_id) WHERE e.id = {})"
 )
 
+IS_DROPPED = (
+    f"EXISTS (SELECT 1 FROM {SEALED} s JOIN {ARCHIVE} a ON s.position BETWEEN a.first AND a.last "
+    "WHERE s.entry_id = {} AND a.dropped_at IS NOT NULL)"
+)
+
 KEEP_VALUES = f"""
 CREATE OR REPLACE FUNCTION record_keep_values() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = {{schema}}, pg_temp AS $record$
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.id = OLD.id AND NEW.salt IS NULL AND NEW.payload IS NULL
-       AND EXISTS (SELECT 1 FROM {ERASURE} WHERE entry_id = OLD.id) AND NOT {ON_HOLD.format("OLD.id")} THEN
+       AND (EXISTS (SELECT 1 FROM {ERASURE} WHERE entry_id = OLD.id) OR {IS_DROPPED.format("OLD.id")})
+       AND NOT {ON_HOLD.format("OLD.id")} THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION '% only grows: values are erased with a reason or stay as they are', TG_TABLE_NAME
@@ -146,6 +152,19 @@ BEGIN
         USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     RETURN NEW;
+END $record$
+"""
+
+DROP_VALUES = f"""
+CREATE OR REPLACE FUNCTION record_drop() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = {{schema}}, pg_temp AS $record$
+BEGIN
+    IF NEW.dropped_at IS NOT NULL AND OLD.dropped_at IS NULL THEN
+        UPDATE {VALUES} SET salt = NULL, payload = NULL WHERE payload IS NOT NULL AND id IN
+            (SELECT entry_id FROM {SEALED} WHERE position BETWEEN NEW.first AND NEW.last)
+            AND NOT {ON_HOLD.format(VALUES + ".id")};
+    END IF;
+    RETURN NULL;
 END $record$
 """
 
@@ -195,7 +214,7 @@ EVENTS = (
     ("record_change", "UPDATE", "OLD TABLE AS old_rows NEW TABLE AS new_rows"),
     ("record_delete", "DELETE", "OLD TABLE AS old_rows"),
 )
-FUNCTIONS = (CAPTURE, KEEP, KEEP_WHOLE, KEEP_VALUES, HOLD_ERASURE, KEEP_HISTORY)
+FUNCTIONS = (CAPTURE, KEEP, KEEP_WHOLE, KEEP_VALUES, HOLD_ERASURE, DROP_VALUES, KEEP_HISTORY)
 
 
 def say(acting: Acting) -> str:
@@ -226,6 +245,7 @@ def triggers() -> dict[tuple[str, str], str]:
         f'AFTER INSERT ON "{ERASURE}" REFERENCING NEW TABLE AS erasures FOR EACH STATEMENT '
         "EXECUTE FUNCTION record_erase()"
     )
+    made[ARCHIVE, "record_drop"] = f'AFTER UPDATE ON "{ARCHIVE}" FOR EACH ROW EXECUTE FUNCTION record_drop()'
     made[VALUES, "record_keep"] = _rows(VALUES, "record_keep_values")
     made[VALUES, "record_keep_whole"] = _statement(VALUES, "record_keep_whole")
     return made

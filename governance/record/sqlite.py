@@ -14,13 +14,13 @@ from django.db import models
 from django.utils import timezone
 
 from governance import context
-from governance.models.record import Erasure, RecordEntry, RecordValues
-from governance.models.retention import LegalHold
+from governance.models.record import Erasure, RecordEntry, RecordValues, SealedEntry
+from governance.models.retention import LegalHold, RecordArchive
 from governance.record.tables import Table, append_only, captured, readable_histories
 from governance.record.verifier import ZEROS, sha256_hex, values_digest
 
 ENTRY, VALUES, ERASURE = RecordEntry._meta.db_table, RecordValues._meta.db_table, Erasure._meta.db_table
-HOLD = LegalHold._meta.db_table
+HOLD, ARCHIVE, SEALED = LegalHold._meta.db_table, RecordArchive._meta.db_table, SealedEntry._meta.db_table
 HIDDEN = "'(hidden)'"
 
 
@@ -175,17 +175,34 @@ def _on_hold(entry: str) -> str:
     )
 
 
+def _is_dropped(entry: str) -> str:
+    """Whether an archive holds the values of this entry, and the database need not any longer."""
+    return (
+        f"EXISTS (SELECT 1 FROM {SEALED} s JOIN {ARCHIVE} a ON s.position BETWEEN a.first AND a.last "
+        f"WHERE s.entry_id = {entry} AND a.dropped_at IS NOT NULL)"
+    )
+
+
 def _erasable() -> dict[str, str]:
-    """Values are only ever emptied: when an erasure is written down, and never while they are on hold."""
+    """Values are only ever emptied: when an erasure is written down or once an archive holds them, and never while
+    they are on hold."""
     refuse = f"SELECT RAISE(ABORT, '{VALUES} only grows: values are erased with a reason or stay as they are');"
     erased = (
         "NEW.id IS OLD.id AND NEW.salt IS NULL AND NEW.payload IS NULL "
-        f"AND EXISTS (SELECT 1 FROM {ERASURE} WHERE entry_id = OLD.id) AND NOT {_on_hold('OLD.id')}"
+        f"AND (EXISTS (SELECT 1 FROM {ERASURE} WHERE entry_id = OLD.id) OR {_is_dropped('OLD.id')}) "
+        f"AND NOT {_on_hold('OLD.id')}"
     )
     return _kept(VALUES, refuse, update=f"BEFORE UPDATE ON {VALUES} WHEN NOT ({erased})") | {
         "record_hold_erasure": (
             f'CREATE TRIGGER "record_hold_erasure" BEFORE INSERT ON {ERASURE} WHEN {_on_hold("NEW.entry_id")} '
             f"BEGIN SELECT RAISE(ABORT, '{VALUES} is on legal hold: values are kept until it is lifted'); END"
+        ),
+        "record_drop_values": (
+            f'CREATE TRIGGER "record_drop_values" AFTER UPDATE OF dropped_at ON {ARCHIVE} '
+            "WHEN NEW.dropped_at IS NOT NULL AND OLD.dropped_at IS NULL BEGIN "
+            f"UPDATE {VALUES} SET salt = NULL, payload = NULL WHERE payload IS NOT NULL AND id IN "
+            f"(SELECT entry_id FROM {SEALED} WHERE position BETWEEN NEW.first AND NEW.last) "
+            f"AND NOT {_on_hold(f'{VALUES}.id')}; END"
         ),
         "record_erase_values": (
             f'CREATE TRIGGER "record_erase_values" AFTER INSERT ON {ERASURE} BEGIN '

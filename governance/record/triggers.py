@@ -63,9 +63,12 @@ def before_migrations(using: str, plan: Sequence[tuple[Any, bool]] = (), **_: An
 
 
 def after_migrations(using: str, **_: Any) -> None:
-    """Runs once, at the first of the signals, so that what other receivers write is on record."""
+    """Runs once, at the first of the signals, so that what other receivers write is on record.
+
+    Where all stand nothing is done: the application's own account on PostgreSQL may not make triggers.
+    """
     global _are_down
-    if _are_down and is_there(connections[using]):
+    if _are_down and is_there(connections[using]) and missing(using):
         install(using)
     _are_down = False
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.conf import settings
 from django.db.models import BooleanField, Exists, OuterRef
 from django.db.models.expressions import RawSQL
 
-from governance.models import Checkpoint, Erasure, RecordEntry, RecordValues, SealedEntry, SigningKey
-from governance.record import live, sealing, triggers, verifier
+from governance.models import Checkpoint, Erasure, RecordArchive, RecordEntry, RecordValues, SealedEntry, SigningKey
+from governance.record import archiving, keys as signing, live, sealing, triggers, verifier
 from governance.record.verifier import Fault
 
 HASHED = (
@@ -59,9 +59,13 @@ def verify(*, most: int = 100) -> Findings:
     found.rows = rows.rows
     if rows.unknown:
         found.notes.append(
-            f"{rows.unknown} live rows hold columns that no entry names: added by a migration, or erased, and not "
+            f"{rows.unknown} live rows hold columns that no entry names: added by a migration, erased or archived, and not "
             "changed since. What they hold cannot be compared."
         )
+    found.notes += [
+        f"{archive} still holds values whose erasure was approved; the next archiving writes it anew."
+        for archive in archiving.awaiting_erasure()
+    ]
     keys, _ = _keys()
     found.notes += [
         f"Key {key.key_id} was introduced without endorsement: {key.reason}" for key in verifier.unendorsed(keys)
@@ -80,14 +84,16 @@ def _faults(rows: live.Comparison) -> Iterator[Fault]:
     yield from live.misaddressed()
     yield from verifier.check_range(_leaves(), checkpoints)
     yield from unreadable_keys
-    yield from verifier.check_keys(keys, verify=_verify)
+    yield from verifier.check_keys(keys, verify=signing.verify)
     yield from unreadable_checkpoints
-    yield from verifier.check_checkpoints(checkpoints, keys, verify=_verify)
+    yield from verifier.check_checkpoints(checkpoints, keys, verify=signing.verify)
     yield from _gaps()
     yield from _forgotten()
     yield from _smuggled()
     yield from _stray_values()
     yield from _files()
+    for archive in RecordArchive.objects.order_by("number"):
+        yield from archiving.faults_of(archive)
 
 
 def entries() -> Iterator[dict[str, Any]]:
@@ -103,7 +109,18 @@ def entries() -> Iterator[dict[str, Any]]:
         )
         .values(*HASHED, "salt", "payload", "erased", "position")
     )
-    return rows.iterator(chunk_size=5_000)
+    dropped = list(RecordArchive.objects.filter(dropped_at__isnull=False).order_by("first").values_list("first", "last"))
+    for entry in rows.iterator(chunk_size=5_000):
+        # Values that an archive keeps are checked there.
+        entry["erased"] = entry["erased"] or (entry["payload"] is None and _is_within(dropped, entry["position"]))
+        yield entry
+
+
+def _is_within(ranges: list[tuple[int, int]], position: int | None) -> bool:
+    if position is None:
+        return False
+    place = bisect_right(ranges, (position, sys.maxsize)) - 1
+    return place >= 0 and ranges[place][0] <= position <= ranges[place][1]
 
 
 def _leaves() -> Iterator[tuple[int, str | None, str]]:
@@ -140,14 +157,6 @@ def _keys() -> tuple[list[verifier.Key], list[Fault]]:
         except verifier.Refused as refusal:
             faults.append(Fault(problem=f"key {row['key_id']}: {refusal}"))
     return read, faults
-
-
-def _verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
-    try:
-        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
 
 
 def _gaps() -> Iterator[Fault]:

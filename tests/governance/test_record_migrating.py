@@ -101,7 +101,8 @@ class Site:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         own = {
-            "DATABASE_URL": self.url, "WORKBENCH_DATA": str(self.folder), "DJANGO_SETTINGS_MODULE": "throwaway_settings",
+            "DATABASE_URL": self.url, "WORKBENCH_DATA": str(self.folder),
+            "DJANGO_SETTINGS_MODULE": "throwaway_settings",
             "PYTHONPATH": os.pathsep.join([str(settings.BASE_DIR), str(self.folder)]),
         }  # fmt: skip
         return subprocess.run(
@@ -125,7 +126,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
             yield Site(tmp_path, url)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_what_a_data_migration_changes_is_on_record_with_its_name(site):
     migrated = site.run("manage.py", "migrate", "-v0")
     assert migrated.returncode == 0, migrated.stderr
