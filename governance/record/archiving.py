@@ -326,7 +326,8 @@ def _public_keys() -> list[str]:
 
 def values_at(positions: Iterable[int]) -> dict[int, tuple[str | None, str | None]]:
     """Salt and payload of entries whose values are in archives only, by position."""
-    wanted, found = sorted(positions), {}
+    wanted = sorted(positions)
+    found: dict[int, tuple[str | None, str | None]] = {}
     if not wanted:
         return {}
     for archive in RecordArchive.objects.filter(first__lte=wanted[-1], last__gte=wanted[0]):

@@ -14,7 +14,8 @@ from django.db.models import BooleanField, Exists, OuterRef
 from django.db.models.expressions import RawSQL
 
 from governance.models import Checkpoint, Erasure, RecordArchive, RecordEntry, RecordValues, SealedEntry, SigningKey
-from governance.record import archiving, keys as signing, live, sealing, triggers, verifier
+from governance.record import archiving, live, sealing, triggers, verifier
+from governance.record import keys as signing
 from governance.record.verifier import Fault
 
 HASHED = (
@@ -59,8 +60,8 @@ def verify(*, most: int = 100) -> Findings:
     found.rows = rows.rows
     if rows.unknown:
         found.notes.append(
-            f"{rows.unknown} live rows hold columns that no entry names: added by a migration, erased or archived, and not "
-            "changed since. What they hold cannot be compared."
+            f"{rows.unknown} live rows hold columns that no entry here names: added by a migration, erased or "
+            "archived, and not changed since. What they hold cannot be compared."
         )
     found.notes += [
         f"{archive} still holds values whose erasure was approved; the next archiving writes it anew."
@@ -109,7 +110,8 @@ def entries() -> Iterator[dict[str, Any]]:
         )
         .values(*HASHED, "salt", "payload", "erased", "position")
     )
-    dropped = list(RecordArchive.objects.filter(dropped_at__isnull=False).order_by("first").values_list("first", "last"))
+    archives = RecordArchive.objects.filter(dropped_at__isnull=False).order_by("first")
+    dropped = list(archives.values_list("first", "last"))
     for entry in rows.iterator(chunk_size=5_000):
         # Values that an archive keeps are checked there.
         entry["erased"] = entry["erased"] or (entry["payload"] is None and _is_within(dropped, entry["position"]))

@@ -1407,7 +1407,8 @@ def _column(file: BinaryIO, chunk: dict[int, Any], count: int, kind: type) -> li
     if chunk[1] != (_INT64 if kind is int else _BYTES) or chunk[4] != _UNCOMPRESSED or chunk[7] > MAX_COLUMN:
         raise Refused("a column is of another type or compressed, or larger than an archive's")
     file.seek(chunk[9])
-    data, values, at = file.read(chunk[7]), [], 0
+    values: list[Any] = []
+    data, at = file.read(chunk[7]), 0
     while len(values) < count:
         header = _Thrift(data[at:])
         page = header.struct()
