@@ -13,6 +13,7 @@ from governance.api.viewsets import (
 )
 from governance.compliance.api import ConstraintChangeViewSet, EvidenceViewSet, SavedQuestionViewSet
 from governance.rules.api import DeclassificationViewSet, TagRuleViewSet
+from governance.record.api import ErasureRequestViewSet, LegalHoldViewSet, RecordArchiveViewSet
 
 router = SimpleRouter()
 router.register("jobs", JobViewSet, basename="job")
@@ -21,6 +22,9 @@ router.register("constraint-changes", ConstraintChangeViewSet, basename="constra
 router.register("questions", SavedQuestionViewSet, basename="savedquestion")
 router.register("evidence", EvidenceViewSet, basename="evidenceexport")
 router.register("record", RecordEntryViewSet, basename="recordentry")
+router.register("erasures", ErasureRequestViewSet, basename="erasurerequest")
+router.register("legal-holds", LegalHoldViewSet, basename="legalhold")
+router.register("record-archives", RecordArchiveViewSet, basename="recordarchive")
 router.register("checkpoints", CheckpointViewSet, basename="checkpoint")
 router.register("tag-rules", TagRuleViewSet, basename="tagrule")
 router.register("declassifications", DeclassificationViewSet, basename="declassification")

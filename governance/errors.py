@@ -98,6 +98,12 @@ class TooMuchEvidence(WorkbenchError):
     status = 400
 
 
+class OnLegalHold(WorkbenchError):
+    """The values must be kept: a legal hold covers them."""
+
+    code = "on_legal_hold"
+
+
 class SigningKeyLost(WorkbenchError):
     """The record cannot be sealed: the private key that the database knows is not on this server."""
 

@@ -1,6 +1,7 @@
-"""The gates of this app: whatever permits more than before needs a compliance officer's signature."""
+"""The gates of this app: permitting more, erasing from the record, and lifting what keeps it from being erased."""
 
 from governance import constraints, desk
+from governance.record import erasing, holds
 from governance.rules import declassifications, tag_rules
 
 RELAX = desk.Gate(
@@ -11,9 +12,6 @@ RELAX = desk.Gate(
     default_approvals={"compliance-officer": 1},
     asking_needs_proof=True,
 )
-
-desk.register_gate(RELAX)
-
 RELAX_RULE = desk.Gate(
     slug=tag_rules.GATE,
     title="Relax a tag rule",
@@ -22,7 +20,6 @@ RELAX_RULE = desk.Gate(
     default_approvals={"compliance-officer": 1},
     asking_needs_proof=True,
 )
-
 DECLASSIFY = desk.Gate(
     slug=declassifications.GATE,
     title="Declassify",
@@ -32,6 +29,26 @@ DECLASSIFY = desk.Gate(
     default_approvals={"compliance-officer": 1},
     asking_needs_proof=True,
 )
+ERASE = desk.Gate(
+    slug=erasing.GATE,
+    title="Erase values from the record",
+    content=erasing.content_of,
+    check=erasing.check,
+    perform=erasing.perform,
+    default_approvals={"compliance-officer": 1},
+    asking_needs_proof=True,
+)
+LIFT = desk.Gate(
+    slug=holds.GATE,
+    title="Lift a legal hold",
+    content=lambda hold: {
+        "kind": hold.kind, "object_id": hold.object_id, "reason": hold.reason, "placed_at": hold.placed_at.isoformat()
+    },
+    check=holds.check,
+    perform=holds.perform,
+    default_approvals={"compliance-officer": 1},
+    asking_needs_proof=True,
+)  # fmt: skip
 
-desk.register_gate(RELAX_RULE)
-desk.register_gate(DECLASSIFY)
+for gate in (RELAX, RELAX_RULE, DECLASSIFY, ERASE, LIFT):
+    desk.register_gate(gate)

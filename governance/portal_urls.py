@@ -5,6 +5,7 @@ from django.urls import path
 from governance.compliance import views as compliance
 from governance.portal import views
 from governance.rules import views as rules
+from governance.record import pages as record_pages
 
 app_name = "governance"
 urlpatterns = [
@@ -18,6 +19,8 @@ urlpatterns = [
     path("compliance/", compliance.home, name="compliance"),
     path("compliance/check/", compliance.check, name="compliance-check"),
     path("compliance/evidence/", compliance.evidence_page, name="compliance-evidence"),
+    path("compliance/archive/", record_pages.archive, name="compliance-archive"),
+    path("compliance/erase/", record_pages.erase, name="compliance-erase"),
     path("compliance/verifier/", compliance.verifier_file, name="compliance-verifier"),
     path("compliance/mapping/", compliance.mapping, name="compliance-mapping"),
     path("compliance/questions/", compliance.save_question, name="compliance-save-question"),

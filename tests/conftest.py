@@ -54,6 +54,7 @@ def _own_folders(settings, tmp_path: Path) -> None:
     settings.MLFLOW_ARTIFACTS = tmp_path / "mlflow-artifacts"
     settings.RECORD_KEY_FILE = tmp_path / "record-key"
     settings.RECORD_CHECKPOINTS = tmp_path / "checkpoints"
+    settings.RECORD_ARCHIVE = tmp_path / "archive"
     settings.REQUESTS_A_MINUTE = 0
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

@@ -30,6 +30,7 @@ WRITERS = re.compile(r"(^|/)(services|jobs|tasks)(/|\.py$)|/(migrations|manageme
 BULK_WRITES = {
     "governance/derivations.py": "recomputes derivations in the transaction that changed a parent",
     "governance/rules/declassifications.py": "parents of derivations, which have no history; the record has them",
+    "governance/record/erasing.py": "erasures, which are append-only and on record",
     "governance/jobs.py": "the job's own lease and heartbeat",
     "labeling/labels/recording.py": "labels of one batch, with their history rows",
     "labeling/labels/contents.py": "immutable content, which has no history",

@@ -26,11 +26,14 @@ from governance.models import (
     Declassification,
     Derivation,
     DerivationParent,
+    ErasureRequest,
     EvidenceExport,
     GatePolicy,
     Job,
     KeptAnswer,
+    LegalHold,
     Person,
+    RecordArchive,
     SavedQuestion,
     SignInEvent,
     TagRule,
@@ -247,6 +250,13 @@ def _add_ground(world: World, word: str, owner: User, now: Any) -> None:
     world.add(EvidenceExport(
         question=f"{word} question", reason=f"of {word}", objects_count=1, entries_count=1, digest=_digest(word),
         made_by_id=owner.pk, made_by_name=owner.username,
+    ))  # fmt: skip
+    world.add(LegalHold(kind="workbench.sheet", object_id=str(sheet.pk), reason=f"of {word}", placed_by=owner))
+    world.add(RecordArchive(
+        number=1, first=0, last=0, file=f"{word}.parquet", bytes=1, digest=_digest(word), archived_at=now,
+    ))  # fmt: skip
+    world.add(ErasureRequest(
+        kind="workbench.sheet", object_ids=[str(sheet.pk)], entries_count=1, reason=f"of {word}", asked_by=owner,
     ))  # fmt: skip
     world.add(SignInEvent(user=owner, name=f"{word} person", way="password", outcome="signed_in", address="192.0.2.1"))
     world.add(ApiToken(

@@ -300,6 +300,12 @@ CATALOG_FOLDERS = [folder for folder in text("WORKBENCH_CATALOG_FOLDERS").split(
 RECORD_KEY = text("WORKBENCH_RECORD_KEY")
 RECORD_KEY_FILE = Path(text("WORKBENCH_RECORD_KEY_FILE", str(DATA_DIR / ".record_signing_key")))
 RECORD_CHECKPOINTS = Path(text("WORKBENCH_RECORD_CHECKPOINTS", str(DATA_DIR / "checkpoints")))
+# Archives of the record: their folder; the age in days from which entries are archived (0: only on demand); whether the
+# database then drops the values.
+RECORD_ARCHIVE = Path(text("WORKBENCH_RECORD_ARCHIVE", str(DATA_DIR / "archive")))
+RECORD_ARCHIVE_DAYS = number("WORKBENCH_RECORD_ARCHIVE_DAYS", 0)
+RECORD_ARCHIVE_DROP = flag("WORKBENCH_RECORD_ARCHIVE_DROP")
+ARCHIVE_EVERY = 86_400 if RECORD_ARCHIVE_DAYS else 0
 # Seconds between two seals of the record, two readings of all tags, and two looks for permissions that have run out;
 # 0 means never.
 SEAL_EVERY = number("WORKBENCH_SEAL_EVERY", 60)

@@ -93,18 +93,19 @@ class ConstraintChangeSerializer(serializers.ModelSerializer):
 
 class RecordEntrySerializer(serializers.ModelSerializer):
     """One change of one row. `old` and `new` hold the changed columns, or all of them when a row came or went;
-    they are null once erased."""
+    they are null once erased, and `erased` says when, by whom and why."""
 
     actor = serializers.SerializerMethodField()
     reason = serializers.SerializerMethodField()
     old = serializers.SerializerMethodField()
     new = serializers.SerializerMethodField()
+    erased = serializers.CharField(source="why_erased", help_text="Empty while it has its values.")
 
     class Meta:
         model = RecordEntry
         fields = (
             "id", "kind", "object_id", "version", "operation", "recorded_at", "actor_id", "actor", "door",
-            "request_id", "reason", "old", "new", "values_digest", "previous", "entry_hash",
+            "request_id", "reason", "old", "new", "erased", "values_digest", "previous", "entry_hash",
         )  # fmt: skip
 
     def get_actor(self, entry: RecordEntry) -> str:

@@ -45,6 +45,7 @@ class Rule:
 
 RECORD = "admin:governance_recordentry_changelist"
 CHANGES = "admin:governance_constraintchange_changelist"
+ERASURES = "admin:governance_erasurerequest_changelist"
 CHECKPOINTS = "admin:governance_checkpoint_changelist"
 APPROVALS = "admin:governance_approvalrequest_changelist"
 POLICIES = "admin:governance_gatepolicy_changelist"
@@ -139,7 +140,8 @@ RULES: tuple[Rule, ...] = (
         Clause("30(1)(d)", "Recipients.", PARTLY, "Model endpoints with what each may receive; exports.", ENDPOINTS),
         Clause("30(1)(e)", "Transfers to third countries.", NO, "Where an endpoint stands is not kept."),
         Clause("30(1)(f)", "Time limits for erasure.", PARTLY,
-               "Permissions end by themselves on a date. Source data is erased where it is kept.", CHANGES),
+               "Permissions end by themselves on a date. What is on record of a person is erased on request, unless a "
+               "legal hold stands. Source data is erased where it is kept.", ERASURES),
         Clause("30(1)(g)", "Technical and organisational measures.", PARTLY,
                "Gates, rights and the record are described in the documentation.", POLICIES),
     )),

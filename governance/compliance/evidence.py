@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from django.apps import apps
@@ -25,7 +26,7 @@ from governance.models import (
     SealedEntry,
     SigningKey,
 )
-from governance.record import keys, sealing, tables
+from governance.record import archiving, keys, sealing, tables
 from governance.record.bundle import COLUMNS, report_html, write_bundle
 from governance.uses import Classification, uses_in
 
@@ -147,10 +148,20 @@ def _entries(objects: list[Object], newest: int, size: int) -> Iterator[dict[str
             payload=Subquery(values.values("payload")),
             position=F("sealed__position"),
         )
-        for entry in told.values(*COLUMNS, "position").iterator(chunk_size=2_000):
-            if entry["position"] is not None and entry["position"] >= size:
-                entry["position"] = None
-            yield entry
+        rows = told.values(*COLUMNS, "position").iterator(chunk_size=OBJECTS_A_QUERY)
+        while some := list(islice(rows, OBJECTS_A_QUERY)):
+            yield from _with_archived_values(some, size)
+
+
+def _with_archived_values(entries: list[dict[str, Any]], size: int) -> Iterator[dict[str, Any]]:
+    gone = [one["position"] for one in entries if one["payload"] is None and one["position"] is not None]
+    archived = archiving.values_at(gone)
+    for entry in entries:
+        if entry["position"] in archived and not Erasure.objects.filter(pk=entry["id"]).exists():
+            entry["salt"], entry["payload"] = archived[entry["position"]]
+        if entry["position"] is not None and entry["position"] >= size:
+            entry["position"] = None
+        yield entry
 
 
 def _write(out: BinaryIO, objects: list[Object], asked: Asked, by: User) -> dict[str, Any]:

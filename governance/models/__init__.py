@@ -24,6 +24,7 @@ from governance.models.constraints import (
 from governance.models.jobs import Job
 from governance.models.people import Person, RoleDescription, User
 from governance.models.record import Checkpoint, Erasure, RecordEntry, RecordValues, SealedEntry, SigningKey
+from governance.models.retention import ErasureRequest, LegalHold, RecordArchive
 from governance.models.sign_in import ApiToken, SignInEvent
 
 __all__ = [
@@ -39,15 +40,18 @@ __all__ = [
     "Derivation",
     "DerivationParent",
     "Erasure",
+    "ErasureRequest",
     "EvidenceExport",
     "GatePolicy",
     "GovernedQuerySet",
     "GovernedRow",
     "Job",
     "KeptAnswer",
+    "LegalHold",
     "MemberQuerySet",
     "PermittedQuerySet",
     "Person",
+    "RecordArchive",
     "RecordEntry",
     "RecordValues",
     "RoleDescription",

@@ -45,9 +45,9 @@ class RecordEntryQuerySet(RoleQuerySet):
     """The record is read whole or not at all: only those who audit may."""
 
     def with_values(self) -> Self:
-        """With what changed, who changed it and why, in the same query."""
+        """With what changed, who changed it and why, or why that was erased, in the same query."""
         values = RecordValues.objects.filter(pk=OuterRef("pk")).values("payload")
-        return self.annotate(payload=Subquery(values))
+        return self.annotate(payload=Subquery(values)).select_related("erasure")
 
 
 class RecordEntry(models.Model):
@@ -95,9 +95,17 @@ class RecordEntry(models.Model):
         payload: str | None = getattr(self, "payload", None)
         return json.loads(payload) if payload else {}
 
+    @property
+    def why_erased(self) -> str:
+        """In words, of an entry read `with_values`; empty while it has its values."""
+        erasure: Erasure | None = getattr(self, "erasure", None)
+        if erasure is None:
+            return ""
+        return f"erased on {erasure.erased_at:%d %b %Y %H:%M} UTC by {erasure.actor_name}: {erasure.reason}"
+
 
 class Erasure(models.Model):
-    """Why the values of one entry were erased, and by whom. Append-only; without it nothing can be erased."""
+    """Why the values of one entry were erased, and by whom. Append-only. Writing it down is what erases them."""
 
     recorded = append_only = True
 

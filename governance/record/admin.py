@@ -5,20 +5,23 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
+from django import forms
 from django.apps import apps
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.dateparse import parse_datetime
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.timezone import localtime
 
-from governance.admin_base import DeskAdmin
-from governance.models import Checkpoint, RecordEntry
+from governance.admin_base import STATUS_KINDS, DeskAdmin, ReasonForm, Step
+from governance.models import ApprovalRequest, Checkpoint, ErasureRequest, LegalHold, RecordArchive, RecordEntry
 from governance.portal.marks import chip
-from governance.record import tables
+from governance.record import erasing, holds, tables
+from governance.record.pages import kind_choices
 
 TONES = {"insert": "plain", "update": "plain", "delete": "attention"}
 
@@ -76,12 +79,12 @@ class RecordEntryAdmin(DeskAdmin):
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         context = super().page_context(request, row)
+        links = []
         if request.user.has_perm("governance.add_evidenceexport"):
-            about = urlencode({"row_kind": row.kind, "row": row.object_id})
-            url = f"{reverse('governance:compliance-evidence')}?{about}"
-            link = {"label": "Evidence of this row", "url": url, "style": "plain", "method": "get", "confirm": ""}
-            context["object_actions"] = [*context["object_actions"], link]
-        return context
+            links.append(_link_about(row, "Evidence of this row", "governance:compliance-evidence"))
+        if request.user.has_perm("governance.add_erasurerequest") and row.kind in erasing.erasable_kinds():
+            links.append(_link_about(row, "Erase what is on record", "governance:compliance-erase"))
+        return context | {"object_actions": [*context["object_actions"], *links]}
 
     @admin.display(description="When", ordering="id")
     def when(self, entry: RecordEntry) -> Any:
@@ -98,21 +101,24 @@ class RecordEntryAdmin(DeskAdmin):
     @admin.display(description="Columns")
     def changed(self, entry: RecordEntry) -> str:
         if not entry.said:
-            return "erased"
+            return "erased" if entry.why_erased else "archived"
         return ", ".join(_changed_columns(entry)) if entry.operation == "update" else "all"
 
     @admin.display(description="Who · door")
     def who(self, entry: RecordEntry) -> str:
-        return f"{entry.said.get('actor') or 'nobody signed in'} · {entry.door or 'past every door'}"
+        if not entry.said:
+            return f"{'erased' if entry.why_erased else 'archived'} · {entry.door or 'past every door'}"
+        actor = entry.said.get("actor") or "nobody signed in"
+        return f"{actor} · {entry.door or 'past every door'}"
 
     @admin.display(description="Why")
     def reason(self, entry: RecordEntry) -> str:
-        return entry.said.get("reason") or "—"
+        return entry.said.get("reason") or entry.why_erased or "—"
 
     @admin.display(description="Before and after")
     def images(self, entry: RecordEntry) -> Any:
         if not entry.said:
-            return "The values were erased; the hashes below still prove that there were some."
+            return f"The values {_where_they_went(entry)}. The hashes below still prove that there were some."
         old, new = entry.said["old"] or {}, entry.said["new"] or {}
         rows = ((name, _shown(old, name), _shown(new, name)) for name in sorted({*old, *new}))
         body = format_html_join("", "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td></tr>", rows)
@@ -142,6 +148,137 @@ class CheckpointAdmin(DeskAdmin):
     @admin.display(description="Sealed", ordering="number")
     def sealed(self, checkpoint: Checkpoint) -> Any:
         return _to_the_second(checkpoint.sealed_at)
+
+
+class HoldForm(forms.ModelForm):
+    """What must be kept: a row, a kind of row, or everything."""
+
+    kind = forms.ChoiceField(required=False, label="Kind of row")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "kind" in self.fields:
+            self.fields["kind"].choices = [("", "The whole record"), *kind_choices(tables.captured())]
+
+
+@admin.register(LegalHold)
+class LegalHoldAdmin(DeskAdmin):
+    """What may not be erased from the record, for which matter, until two people lift it."""
+
+    form = HoldForm
+    create_service = holds.place_hold
+    list_display = ("covers", "reason", "placed_by", "placed_at", "lifted")
+    list_select_related = ("placed_by",)
+    search_fields = ("object_id", "reason")
+    fields = ("kind", "object_id", "reason")
+    empty_state = {
+        "title": "No legal hold",
+        "text": "A hold keeps the values of a row, of a kind of row or of the whole record from being erased. It acts "
+        "at once; lifting it takes a second person.",
+        "url": "add/",
+        "action": "Place a hold",
+    }
+    steps = (
+        Step(name="lift", label="Ask to lift it", service=holds.request_lift, argument="hold", form=ReasonForm,
+             permission="governance.add_legalhold", available=lambda hold, user: hold.lifted_at is None),
+    )  # fmt: skip
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("covers", "reason", "placed_by", "placed_at", "lifted") if obj else self.fields
+
+    @admin.display(description="Keeps")
+    def covers(self, hold: LegalHold) -> str:
+        if not hold.kind:
+            return "the whole record"
+        return f"{_word(hold.kind)} {hold.object_id}" if hold.object_id else f"every {_word(hold.kind)}"
+
+    @admin.display(description="Lifted", ordering="lifted_at")
+    def lifted(self, hold: LegalHold) -> Any:
+        return hold.lifted_at or chip("stands", "attention")
+
+
+@admin.register(ErasureRequest)
+class ErasureRequestAdmin(DeskAdmin):
+    """What was asked to be erased from the record, by whom and why, and what became of it."""
+
+    list_display = ("what", "entries_count", "reason", "asked_by", "asked_at", "state_chip")
+    list_select_related = ("asked_by",)
+    search_fields = ("kind", "reason")
+    fields = ("what", "ids", "found_by", "entries_count", "reason", "asked_by", "asked_at", "state_chip", "approval")
+    empty_state = {
+        "title": "Nothing was asked to be erased",
+        "text": "When a person asks for their data to be erased, look first what the record holds of it.",
+        "url": "../../compliance/erase/",
+        "action": "Erase from the record",
+        "permission": "governance.add_erasurerequest",
+    }
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        asked = ApprovalRequest.objects.filter(gate=erasing.GATE, object_id=OuterRef("pk")).order_by("-requested_at")
+        return super().get_queryset(request).annotate(state=asked.values("state")[:1], asked_in=asked.values("pk")[:1])
+
+    @admin.display(description="Rows")
+    def what(self, request: ErasureRequest) -> str:
+        return str(request).removeprefix("of ")
+
+    @admin.display(description="Ids")
+    def ids(self, request: ErasureRequest) -> str:
+        return ", ".join(request.object_ids)
+
+    @admin.display(description="State")
+    def state_chip(self, request: ErasureRequest) -> Any:
+        if request.erased_at is not None:
+            return chip("erased", "permitted")
+        state = request.state or ""
+        return chip(dict(ApprovalRequest.State.choices).get(state, "—"), STATUS_KINDS.get(state, "plain"))
+
+    @admin.display(description="Approval")
+    def approval(self, request: ErasureRequest) -> Any:
+        if request.asked_in is None:
+            return "—"
+        url = reverse("admin:governance_approvalrequest_change", args=[request.asked_in])
+        return format_html('<a href="{}">who asked, who signed</a>', url)
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        return super().page_context(request, row) | {"object_status": None}
+
+
+@admin.register(RecordArchive)
+class RecordArchiveAdmin(DeskAdmin):
+    """Sealed ranges of the record in files outside the database."""
+
+    list_display = ("number", "range", "file", "size", "archived_at", "values_chip", "erased_count")
+    fields = ("number", "range", "file", "size", "digest", "archived_at", "values_chip", "dropped_at", "erased_count")
+    empty_state = {
+        "title": "Nothing is archived",
+        "text": "Start it on the compliance desk, or have it done by itself with WORKBENCH_RECORD_ARCHIVE_DAYS.",
+    }
+
+    @admin.display(description="Positions")
+    def range(self, archive: RecordArchive) -> str:
+        return f"{archive.first:,} to {archive.last:,}"
+
+    @admin.display(description="Size", ordering="bytes")
+    def size(self, archive: RecordArchive) -> str:
+        return filesizeformat(archive.bytes)
+
+    @admin.display(description="Values")
+    def values_chip(self, archive: RecordArchive) -> Any:
+        return chip("here only", "primary") if archive.dropped_at else chip("here and in the database", "plain")
+
+
+def _where_they_went(entry: RecordEntry) -> str:
+    if entry.why_erased:
+        return f"were {entry.why_erased}"
+    place = getattr(entry, "sealed", None)
+    within = RecordArchive.objects.filter(first__lte=place.position, last__gte=place.position) if place else None
+    archive = within.first() if within is not None else None
+    return f"are kept in {archive}, {archive.file}" if archive else "are gone, and nothing on record says why"
+
+
+def _link_about(row: RecordEntry, label: str, page: str) -> dict[str, str]:
+    url = f"{reverse(page)}?{urlencode({'row_kind': row.kind, 'row': row.object_id})}"
+    return {"label": label, "url": url, "style": "plain", "method": "get", "confirm": ""}
 
 
 def _to_the_second(moment: str) -> str:

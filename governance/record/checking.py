@@ -39,6 +39,7 @@ def check(running: jobs.Running) -> dict[str, Any]:
         "unsealed": found.unsealed,
         "checkpoints": found.checkpoints,
         "unattributed": found.unattributed,
+        "rows": found.rows,
         "faults": [str(fault) for fault in found.faults],
         "notes": found.notes,
     }

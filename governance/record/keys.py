@@ -6,7 +6,8 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -67,6 +68,15 @@ def replace_lost(*, reason: str) -> SigningKey:
     private = Ed25519PrivateKey.generate()
     _put_aside(private)
     return _introduce(private, previous=newest(), reason=reason)
+
+
+def verify(public_key: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether a signature is by that key; much faster than the stand-alone verifier's own."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
 
 
 def _require(reason: str) -> None:

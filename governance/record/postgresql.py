@@ -6,13 +6,16 @@ It reads rows as JSON, so that it survives changed columns and stays in force du
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from governance.context import Acting
-from governance.models.record import Erasure, RecordEntry, RecordValues
-from governance.record.tables import Table, append_only, captured
+from governance.models.record import Erasure, RecordEntry, RecordValues, SealedEntry
+from governance.models.retention import LegalHold, RecordArchive
+from governance.record.tables import Table, append_only, captured, readable_histories
 
 ENTRY, VALUES, ERASURE = RecordEntry._meta.db_table, RecordValues._meta.db_table, Erasure._meta.db_table
+HOLD, ARCHIVE, SEALED = LegalHold._meta.db_table, RecordArchive._meta.db_table, SealedEntry._meta.db_table
 # Local to its transaction, so that a connection never acts for the person who used it before.
 SETTING = "workbench.context"
 
@@ -116,12 +119,23 @@ BEGIN
 END $record$
 """
 
+ON_HOLD = (
+    f"EXISTS (SELECT 1 FROM {ENTRY} e JOIN {HOLD} h ON h.lifted_at IS NULL AND h.kind IN ('', e.kind) "
+    "AND h.object_id IN ('', e.object_id) WHERE e.id = {})"
+)
+
+IS_DROPPED = (
+    f"EXISTS (SELECT 1 FROM {SEALED} s JOIN {ARCHIVE} a ON s.position BETWEEN a.first AND a.last "
+    "WHERE s.entry_id = {} AND a.dropped_at IS NOT NULL)"
+)
+
 KEEP_VALUES = f"""
 CREATE OR REPLACE FUNCTION record_keep_values() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = {{schema}}, pg_temp AS $record$
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.id = OLD.id AND NEW.salt IS NULL AND NEW.payload IS NULL
-       AND EXISTS (SELECT 1 FROM {ERASURE} WHERE entry_id = OLD.id) THEN
+       AND (EXISTS (SELECT 1 FROM {ERASURE} WHERE entry_id = OLD.id) OR {IS_DROPPED.format("OLD.id")})
+       AND NOT {ON_HOLD.format("OLD.id")} THEN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION '% only grows: values are erased with a reason or stay as they are', TG_TABLE_NAME
@@ -129,13 +143,78 @@ BEGIN
 END $record$
 """
 
+HOLD_ERASURE = f"""
+CREATE OR REPLACE FUNCTION record_hold_erasure() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = {{schema}}, pg_temp AS $record$
+BEGIN
+    IF {ON_HOLD.format("NEW.entry_id")} THEN
+        RAISE EXCEPTION '{VALUES} is on legal hold: values are kept until it is lifted'
+        USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $record$
+"""
+
+DROP_VALUES = f"""
+CREATE OR REPLACE FUNCTION record_drop() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = {{schema}}, pg_temp AS $record$
+BEGIN
+    IF NEW.dropped_at IS NOT NULL AND OLD.dropped_at IS NULL THEN
+        UPDATE {VALUES} SET salt = NULL, payload = NULL WHERE payload IS NOT NULL AND id IN
+            (SELECT entry_id FROM {SEALED} WHERE position BETWEEN NEW.first AND NEW.last)
+            AND NOT {ON_HOLD.format(VALUES + ".id")};
+    END IF;
+    RETURN NULL;
+END $record$
+"""
+
+KEEP_HISTORY = f"""
+CREATE OR REPLACE FUNCTION record_keep_history() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = {{schema}}, pg_temp AS $record$
+BEGIN
+    IF TG_OP = 'DELETE' AND EXISTS (
+        SELECT 1 FROM {ERASURE} x JOIN {ENTRY} e ON e.id = x.entry_id
+        WHERE e.kind = TG_ARGV[0] AND e.object_id = to_jsonb(OLD) ->> TG_ARGV[1] AND x.erased_at >= OLD.history_date
+    ) THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION '% only grows: its rows are never changed or deleted', TG_TABLE_NAME
+    USING ERRCODE = 'integrity_constraint_violation';
+END $record$
+"""
+
+
+def _tracked_key(history: Any) -> str:
+    """The column that holds the key of the row whose versions these are."""
+    return str(history.instance_type._meta.pk.column)
+
+
+def _erase() -> str:
+    """Empties the values of the entries whose erasure was written down, and forgets their rows' readable versions."""
+    forget = "".join(
+        f"""
+    DELETE FROM "{history._meta.db_table}" v USING erasures x, {ENTRY} e WHERE e.id = x.entry_id
+        AND e.kind = '{kind}' AND v."{_tracked_key(history)}"::text = e.object_id
+        AND v.history_date <= x.erased_at;"""
+        for kind, history in sorted(readable_histories().items())
+    )
+    return f"""
+CREATE OR REPLACE FUNCTION record_erase() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = {{schema}}, pg_temp AS $record$
+BEGIN
+    UPDATE {VALUES} SET salt = NULL, payload = NULL WHERE id IN (SELECT entry_id FROM erasures);{forget}
+    RETURN NULL;
+END $record$
+"""
+
+
 # The triggers that record: name, event, the rows that they are given.
 EVENTS = (
     ("record_insert", "INSERT", "NEW TABLE AS new_rows"),
     ("record_change", "UPDATE", "OLD TABLE AS old_rows NEW TABLE AS new_rows"),
     ("record_delete", "DELETE", "OLD TABLE AS old_rows"),
 )
-FUNCTIONS = (CAPTURE, KEEP, KEEP_WHOLE, KEEP_VALUES)
+FUNCTIONS = (CAPTURE, KEEP, KEEP_WHOLE, KEEP_VALUES, HOLD_ERASURE, DROP_VALUES, KEEP_HISTORY)
 
 
 def say(acting: Acting) -> str:
@@ -158,6 +237,15 @@ def triggers() -> dict[tuple[str, str], str]:
         name = model._meta.db_table
         made[name, "record_keep"] = _rows(name, "record_keep")
         made[name, "record_keep_whole"] = _statement(name, "record_keep_whole")
+    for kind, history in readable_histories().items():
+        name, key = history._meta.db_table, _tracked_key(history)
+        made[name, "record_keep"] = _rows(name, f"record_keep_history('{kind}', '{key}')")
+    made[ERASURE, "record_hold"] = f'BEFORE INSERT ON "{ERASURE}" FOR EACH ROW EXECUTE FUNCTION record_hold_erasure()'
+    made[ERASURE, "record_erase"] = (
+        f'AFTER INSERT ON "{ERASURE}" REFERENCING NEW TABLE AS erasures FOR EACH STATEMENT '
+        "EXECUTE FUNCTION record_erase()"
+    )
+    made[ARCHIVE, "record_drop"] = f'AFTER UPDATE ON "{ARCHIVE}" FOR EACH ROW EXECUTE FUNCTION record_drop()'
     made[VALUES, "record_keep"] = _rows(VALUES, "record_keep_values")
     made[VALUES, "record_keep_whole"] = _statement(VALUES, "record_keep_whole")
     return made
@@ -173,12 +261,23 @@ def _capture(table: Table, event: str, rows: str) -> str:
     )
 
 
+def as_recorded(table: Table) -> tuple[str, str]:
+    """SQL of the key and of the image of a row r, as the triggers write them."""
+    return f'r."{table.key}"::text', f"(to_jsonb(r) - '{_array(table.left_out)}'::text[])::text"
+
+
+def value_said(side: str, column: str) -> str:
+    """SQL of one column, old or new, in the values v, as text."""
+    return f"(v.payload::jsonb -> '{side}' ->> '{column}')"
+
+
 def _array(columns: frozenset[str]) -> str:
     return "{" + ",".join(sorted(columns)) + "}"
 
 
 def _rows(table: str, function: str) -> str:
-    return f'BEFORE DELETE OR UPDATE ON "{table}" FOR EACH ROW EXECUTE FUNCTION {function}()'
+    call = function if function.endswith(")") else f"{function}()"
+    return f'BEFORE DELETE OR UPDATE ON "{table}" FOR EACH ROW EXECUTE FUNCTION {call}'
 
 
 def _statement(table: str, function: str) -> str:
@@ -195,10 +294,25 @@ def install(cursor: Any) -> None:
         cursor.execute(f'ALTER TABLE "{table}" ENABLE ALWAYS TRIGGER {name}')
 
 
+def install_missing(cursor: Any, tables: Sequence[Table]) -> None:
+    """Record tables that a migration has only just made, and that no trigger stands on yet."""
+    standing = {table for table, name in _standing(cursor) if name == EVENTS[0][0]}
+    new = [table for table in tables if table.name not in standing]
+    if new:
+        for function in _functions(cursor):
+            if "FUNCTION record_change(" in function:
+                cursor.execute(function)
+    for table in new:
+        for name, event, rows in EVENTS:
+            cursor.execute(f"CREATE TRIGGER {name} {_capture(table, event, rows)}")
+            cursor.execute(f'ALTER TABLE "{table.name}" ENABLE ALWAYS TRIGGER {name}')
+
+
 def _functions(cursor: Any) -> list[str]:
     cursor.execute("SELECT quote_ident(current_schema())")
     schema = cursor.fetchone()[0]
-    return [function.format(schema=schema) if "{schema}" in function else function for function in FUNCTIONS]
+    functions = (*FUNCTIONS, _erase())
+    return [function.format(schema=schema) if "{schema}" in function else function for function in functions]
 
 
 def remove(cursor: Any) -> None:

@@ -7,17 +7,20 @@ refused. Columns are named at installation: triggers are made anew after each mi
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import models
 from django.utils import timezone
 
 from governance import context
-from governance.models.record import Erasure, RecordEntry, RecordValues
-from governance.record.tables import Table, append_only, captured
+from governance.models.record import Erasure, RecordEntry, RecordValues, SealedEntry
+from governance.models.retention import LegalHold, RecordArchive
+from governance.record.tables import Table, append_only, captured, readable_histories
 from governance.record.verifier import ZEROS, sha256_hex, values_digest
 
 ENTRY, VALUES, ERASURE = RecordEntry._meta.db_table, RecordValues._meta.db_table, Erasure._meta.db_table
+HOLD, ARCHIVE, SEALED = LegalHold._meta.db_table, RecordArchive._meta.db_table, SealedEntry._meta.db_table
 HIDDEN = "'(hidden)'"
 
 
@@ -48,11 +51,9 @@ def _chain(*fields: Any) -> str:
 
 def triggers() -> dict[str, str]:
     """Every trigger that must stand: name → SQL."""
-    made: dict[str, str] = {}
-    for table in captured():
-        made |= _capture(table)
-    for model in append_only():
-        made |= _growing(model)
+    made = of_tables(captured(), append_only())
+    for kind, history in readable_histories().items():
+        made |= _forgetful(kind, history)
     return made | _erasable()
 
 
@@ -119,7 +120,7 @@ def _value(table: Table, field: models.Field[Any, Any], row: str) -> str:
     column = f"{row}.{_q(field)}"
     if field.column in table.hidden:
         return f"CASE WHEN {column} <> '' THEN {HIDDEN} ELSE {column} END"
-    kind = _storage(field)
+    kind = storage(field)
     if isinstance(kind, models.BooleanField):
         return f"json(CASE {column} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END)"
     if isinstance(kind, models.JSONField):
@@ -127,7 +128,7 @@ def _value(table: Table, field: models.Field[Any, Any], row: str) -> str:
     return _uuid(column, field)
 
 
-def _storage(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
+def storage(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
     """The field whose kind decides how the column is stored: that of a foreign key's target."""
     while isinstance(field, models.ForeignKey):
         field = field.target_field
@@ -136,7 +137,7 @@ def _storage(field: models.Field[Any, Any]) -> models.Field[Any, Any]:
 
 def _uuid(expression: str, field: models.Field[Any, Any]) -> str:
     """SQLite stores UUIDs as 32 digits; people and PostgreSQL write them with dashes."""
-    if not isinstance(_storage(field), models.UUIDField):
+    if not isinstance(storage(field), models.UUIDField):
         return expression
     cut = [(1, 8), (9, 4), (13, 4), (17, 4), (21, 12)]
     return " || '-' || ".join(f"substr({expression}, {start}, {length})" for start, length in cut)
@@ -166,21 +167,111 @@ def _kept(table: str, refuse: str, *, update: str) -> dict[str, str]:
     }
 
 
+def _on_hold(entry: str) -> str:
+    """Whether a legal hold covers this entry."""
+    return (
+        f"EXISTS (SELECT 1 FROM {ENTRY} e JOIN {HOLD} h ON h.lifted_at IS NULL AND h.kind IN ('', e.kind) "
+        f"AND h.object_id IN ('', e.object_id) WHERE e.id = {entry})"
+    )
+
+
+def _is_dropped(entry: str) -> str:
+    """Whether an archive holds the values of this entry, and the database need not any longer."""
+    return (
+        f"EXISTS (SELECT 1 FROM {SEALED} s JOIN {ARCHIVE} a ON s.position BETWEEN a.first AND a.last "
+        f"WHERE s.entry_id = {entry} AND a.dropped_at IS NOT NULL)"
+    )
+
+
 def _erasable() -> dict[str, str]:
-    """Values are only ever emptied, and only after an erasure was written down."""
+    """Values are only ever emptied: when an erasure is written down or once an archive holds them, and never while
+    they are on hold."""
     refuse = f"SELECT RAISE(ABORT, '{VALUES} only grows: values are erased with a reason or stay as they are');"
     erased = (
         "NEW.id IS OLD.id AND NEW.salt IS NULL AND NEW.payload IS NULL "
-        f"AND EXISTS (SELECT 1 FROM {ERASURE} WHERE entry_id = OLD.id)"
+        f"AND (EXISTS (SELECT 1 FROM {ERASURE} WHERE entry_id = OLD.id) OR {_is_dropped('OLD.id')}) "
+        f"AND NOT {_on_hold('OLD.id')}"
     )
-    return _kept(VALUES, refuse, update=f"BEFORE UPDATE ON {VALUES} WHEN NOT ({erased})")
+    return _kept(VALUES, refuse, update=f"BEFORE UPDATE ON {VALUES} WHEN NOT ({erased})") | {
+        "record_hold_erasure": (
+            f'CREATE TRIGGER "record_hold_erasure" BEFORE INSERT ON {ERASURE} WHEN {_on_hold("NEW.entry_id")} '
+            f"BEGIN SELECT RAISE(ABORT, '{VALUES} is on legal hold: values are kept until it is lifted'); END"
+        ),
+        "record_drop_values": (
+            f'CREATE TRIGGER "record_drop_values" AFTER UPDATE OF dropped_at ON {ARCHIVE} '
+            "WHEN NEW.dropped_at IS NOT NULL AND OLD.dropped_at IS NULL BEGIN "
+            f"UPDATE {VALUES} SET salt = NULL, payload = NULL WHERE payload IS NOT NULL AND id IN "
+            f"(SELECT entry_id FROM {SEALED} WHERE position BETWEEN NEW.first AND NEW.last) "
+            f"AND NOT {_on_hold(f'{VALUES}.id')}; END"
+        ),
+        "record_erase_values": (
+            f'CREATE TRIGGER "record_erase_values" AFTER INSERT ON {ERASURE} BEGIN '
+            f"UPDATE {VALUES} SET salt = NULL, payload = NULL WHERE id = NEW.entry_id; END"
+        ),
+    }
+
+
+def _forgetful(kind: str, history: Any) -> dict[str, str]:
+    """The readable versions of a row go with the first of its entries that is erased, and not otherwise."""
+    table, key = history._meta.db_table, history.instance_type._meta.pk
+    of_row = f"e.kind = '{kind}' AND e.object_id = CAST({_uuid(f'OLD.{_q(key)}', key)} AS TEXT)"
+    erased = (
+        f"EXISTS (SELECT 1 FROM {ERASURE} x JOIN {ENTRY} e ON e.id = x.entry_id "
+        f"WHERE {of_row} AND x.erased_at >= OLD.history_date)"
+    )
+    name, forget = f"record_keep_delete_{table}", f"record_erase_{table}"
+    stored = "replace(e.object_id, '-', '')" if isinstance(storage(key), models.UUIDField) else "e.object_id"
+    return {
+        name: (
+            f'CREATE TRIGGER "{name}" BEFORE DELETE ON "{table}" WHEN NOT {erased} BEGIN '
+            f"SELECT RAISE(ABORT, '{table} only grows: its rows are never changed or deleted'); END"
+        ),
+        forget: (
+            f'CREATE TRIGGER "{forget}" AFTER INSERT ON {ERASURE} '
+            f"WHEN (SELECT kind FROM {ENTRY} WHERE id = NEW.entry_id) = '{kind}' BEGIN "
+            f'DELETE FROM "{table}" WHERE {_q(key)} = (SELECT {stored} FROM {ENTRY} e WHERE e.id = NEW.entry_id) '
+            "AND history_date <= NEW.erased_at; END"
+        ),
+    }
+
+
+def as_recorded(table: Table) -> tuple[str, str]:
+    """SQL of the key and of the image of a row r, as the triggers write them."""
+    pairs = ", ".join(f"'{field.column}', {_value(table, field, 'r')}" for field in table.columns)
+    key = _uuid(f"r.{_q(table.model._meta.pk)}", table.model._meta.pk)
+    return f"CAST({key} AS TEXT)", f"json_object({pairs})"
+
+
+def value_said(side: str, column: str) -> str:
+    """SQL of one column, old or new, in the values v, as text."""
+    return f"CAST(json_extract(v.payload, '$.{side}.\"{column}\"') AS TEXT)"
 
 
 def install(cursor: Any) -> None:
     """Make every trigger anew. The caller holds a transaction."""
+    install_for_now(cursor, triggers())
+
+
+def install_for_now(cursor: Any, made: Mapping[str, str]) -> None:
+    """Only these, in place of all that stand."""
     remove(cursor)
-    for sql in triggers().values():
+    for sql in made.values():
         cursor.execute(sql)
+
+
+def of_tables(tables: Sequence[Table], growing: Sequence[type[models.Model]]) -> dict[str, str]:
+    """The triggers that record these tables and keep those, as a migration finds them."""
+    made: dict[str, str] = {}
+    for table in tables:
+        made |= _capture(table)
+    for model in growing:
+        made |= _growing(model)
+    return made
+
+
+def standing(cursor: Any) -> set[str]:
+    """Names of the record's triggers that are there."""
+    return set(_standing(cursor))
 
 
 def remove(cursor: Any) -> None:

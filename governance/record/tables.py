@@ -67,6 +67,13 @@ def append_only() -> tuple[type[models.Model], ...]:
 
 
 @cache
+def readable_histories() -> dict[str, type[models.Model]]:
+    """The history that simple-history keeps of each kind of row."""
+    kept = (model for model in apps.get_models() if hasattr(model, "history_id") and hasattr(model, "instance_type"))
+    return {model.instance_type._meta.label_lower: model for model in kept}
+
+
+@cache
 def table_names() -> frozenset[str]:
     """The tables that may be written only while every trigger stands."""
     return frozenset(table.name for table in captured()) | {model._meta.db_table for model in append_only()}

@@ -11,7 +11,7 @@ from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from governance.models.record import RecordEntry
-from governance.record import postgresql, sqlite
+from governance.record import migrating, postgresql, sqlite
 
 MAKERS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
 
@@ -52,18 +52,23 @@ def are_down() -> bool:
     return _are_down
 
 
-def before_migrations(using: str, **_: Any) -> None:
-    """SQLite dies on a trigger that names a table being rebuilt; PostgreSQL keeps recording."""
+def before_migrations(using: str, plan: Sequence[tuple[Any, bool]] = (), **_: Any) -> None:
+    """SQLite dies on a trigger that names a table being rebuilt; PostgreSQL keeps recording. Steps that change rows
+    are recorded on both."""
     global _are_down
     _are_down = True
+    migrating.record_steps(plan)
     if connections[using].vendor == "sqlite" and is_there(connections[using]):
         remove(using)
 
 
 def after_migrations(using: str, **_: Any) -> None:
-    """Runs once, at the first of the signals, so that what other receivers write is on record."""
+    """Runs once, at the first of the signals, so that what other receivers write is on record.
+
+    Where all stand nothing is done: the application's own account on PostgreSQL may not make triggers.
+    """
     global _are_down
-    if _are_down and is_there(connections[using]):
+    if _are_down and is_there(connections[using]) and missing(using):
         install(using)
     _are_down = False
 

@@ -1,6 +1,7 @@
 """Checks evidence from the Workbench's record, with nothing but Python 3.11 or newer.
 
     python verify.py BUNDLE.zip [--key PUBLIC_KEY_HEX] [--checkpoint checkpoint-00000012.json] [--json]
+    python verify.py ARCHIVE.parquet …    (its signed manifest, ARCHIVE.json, lies beside it)
 
 It opens no connection, writes no file and imports nothing of the Workbench, which uses this same file on its own
 database. Exit status: 0 everything holds, 1 something does not, 2 nothing could be checked.
@@ -1279,6 +1280,255 @@ class _BundleCheck:
                 yield "it is sealed, while the version before it is not"
 
 
+# -- archives: sealed ranges in Parquet files --------------------------------------------------------------------
+
+ARCHIVE_FORMAT = "workbench record archive v1"
+# Every column is required, plain and uncompressed, so that a page is read by the few lines below.
+ARCHIVE_COLUMNS: Mapping[str, type] = {
+    "position": int, "id": int, "kind": str, "object_id": str, "version": int, "operation": str, "recorded_at": str,
+    "actor_id": str, "door": str, "request_id": str, "values_digest": str, "previous": str, "entry_hash": str,
+    "salt": str, "payload": str,
+}  # fmt: skip
+MAX_COLUMN = 2**30  # bytes of one column of some hundred entries
+_INT64, _BYTES = 2, 6  # of Parquet's physical types
+_PLAIN, _UNCOMPRESSED, _DATA_PAGE = 0, 0, 0
+_ARCHIVE_SHAPE: Shape = {
+    "format": lambda value: value == ARCHIVE_FORMAT,
+    "site": _text,
+    "number": _number,
+    "first": _number,
+    "last": _number,
+    "frontier": _path,
+    "checkpoint": lambda value: isinstance(value, dict),
+    "erasures": lambda value: isinstance(value, list),
+    "keys": lambda value: isinstance(value, list),
+    "sha256": _like(HASH),
+    "made_at": _like(MOMENT),
+    "key_id": _like(KEY_ID),
+}
+_SIGNED_SHAPE: Shape = {"manifest": _text, "signature": _like(SIGNATURE)}
+
+
+class _Thrift:
+    """Reads Thrift's compact protocol: structs as {field: value}. :raises Refused: the bytes are not that."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def byte(self) -> int:
+        if self.at >= len(self.data):
+            raise Refused("its structure is cut off")
+        self.at += 1
+        return self.data[self.at - 1]
+
+    def number(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self.byte()
+            value |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                return value
+            if shift > 63:
+                raise Refused("its structure holds a number that is too long")
+
+    def signed(self) -> int:
+        value = self.number()
+        return value >> 1 ^ -(value & 1)
+
+    def binary(self) -> bytes:
+        length = self.number()
+        if length > len(self.data) - self.at:
+            raise Refused("its structure is cut off")
+        self.at += length
+        return self.data[self.at - length : self.at]
+
+    def struct(self, depth: int = 0) -> dict[int, Any]:
+        fields: dict[int, Any] = {}
+        field = 0
+        while head := self.byte():
+            field = field + (head >> 4) if head >> 4 else self.signed()
+            fields[field] = self.value(head & 15, depth)
+        return fields
+
+    def value(self, kind: int, depth: int, *, listed: bool = False) -> Any:
+        if depth > 16:
+            raise Refused("its structure is nested too deeply")
+        if kind in (1, 2):
+            return self.byte() == 1 if listed else kind == 1
+        if kind == 3:
+            return self.byte()
+        if kind in (4, 5, 6):
+            return self.signed()
+        if kind == 8:
+            return self.binary()
+        if kind in (9, 10):
+            head = self.byte()
+            length = head >> 4 if head >> 4 < 15 else self.number()
+            if length > len(self.data) - self.at:
+                raise Refused("its structure holds a list that is too long")
+            return [self.value(head & 15, depth + 1, listed=True) for _ in range(length)]
+        if kind == 12:
+            return self.struct(depth + 1)
+        raise Refused("its structure holds a value of an unknown kind")
+
+
+def archive_rows(file: BinaryIO) -> Iterator[dict[str, Any]]:
+    """The entries of an archive, in the order of the file. :raises Refused: it is not one as it was made."""
+    try:
+        for group in _row_groups(file):
+            chunks = [chunk[3] for chunk in group[1]]
+            names = [b".".join(chunk[3]).decode("ascii", "replace") for chunk in chunks]
+            if names != list(ARCHIVE_COLUMNS):
+                raise Refused("its columns are not those of an archive")
+            columns = [
+                _column(file, chunk, group[3], kind)
+                for chunk, kind in zip(chunks, ARCHIVE_COLUMNS.values(), strict=True)
+            ]
+            for values in zip(*columns, strict=True):
+                yield dict(zip(names, values, strict=True))
+    except (KeyError, TypeError, AttributeError, struct.error) as error:
+        raise Refused(f"it is no Parquet file as an archive is written ({type(error).__name__})") from None
+
+
+def _row_groups(file: BinaryIO) -> list[dict[int, Any]]:
+    length = file.seek(0, io.SEEK_END)
+    file.seek(max(0, length - 8))
+    tail = file.read(8)
+    size = int.from_bytes(tail[:4], "little")
+    if length < 12 or tail[4:] != b"PAR1" or size > min(length - 8, MAX_LIST):
+        raise Refused("it is no Parquet file, or it is cut off")
+    file.seek(length - 8 - size)
+    groups: list[dict[int, Any]] = _Thrift(file.read(size)).struct()[4]
+    return groups
+
+
+def _column(file: BinaryIO, chunk: dict[int, Any], count: int, kind: type) -> list[Any]:
+    if chunk[1] != (_INT64 if kind is int else _BYTES) or chunk[4] != _UNCOMPRESSED or chunk[7] > MAX_COLUMN:
+        raise Refused("a column is of another type or compressed, or larger than an archive's")
+    file.seek(chunk[9])
+    values: list[Any] = []
+    data, at = file.read(chunk[7]), 0
+    while len(values) < count:
+        header = _Thrift(data[at:])
+        page = header.struct()
+        if page[1] != _DATA_PAGE or page[5][2] != _PLAIN:
+            raise Refused("a page is not plain")
+        start = at + header.at
+        at = start + page[3]
+        values += _plain_values(data[start:at], page[5][1], kind)
+    if len(values) != count:
+        raise Refused("a column holds another number of values than the others")
+    return values
+
+
+def _plain_values(data: bytes, count: int, kind: type) -> list[Any]:
+    if kind is int:
+        return list(struct.unpack(f"<{count}q", data))
+    values, at = [], 0
+    for _ in range(count):
+        (length,) = struct.unpack_from("<I", data, at)
+        if length > len(data) - at - 4:
+            raise Refused("a value is cut off")
+        try:
+            values.append(data[at + 4 : at + 4 + length].decode())
+        except UnicodeDecodeError:
+            raise Refused("a value is not UTF-8") from None
+        at += 4 + length
+    return values
+
+
+def check_archive(
+    file: BinaryIO, signed: bytes, *, trusted_keys: Collection[str] = (), held: Sequence[OutsideCopy] = (),
+    most: int = 20, verify: Verify = ed25519_verify,
+) -> Outcome:  # fmt: skip
+    """Check an archive with the signed manifest that lies beside it: every entry, its values, and that the range is
+    what was sealed. Never raises for what they may hold."""
+    outcome = Outcome(most)
+    trusted = {*trusted_keys, *(copy.public_key for copy in held)}
+    try:
+        manifest = _archive_manifest(signed, trusted, held, outcome, verify)
+        _check_archive_rows(file, manifest, outcome)
+    except Refused as refusal:
+        outcome.add(Fault(problem=str(refusal)))
+    return outcome
+
+
+def parse_archive_manifest(signed: bytes) -> tuple[dict[str, Any], bytes, str]:
+    """The manifest, the bytes that were signed, and the signature. :raises Refused: it is none."""
+    outer = _shaped(parse_json(signed, "the manifest"), _SIGNED_SHAPE, "the manifest")
+    body = outer["manifest"].encode()
+    return _shaped(parse_json(body, "the manifest"), _ARCHIVE_SHAPE, "the manifest"), body, outer["signature"]
+
+
+def _archive_manifest(
+    signed: bytes, trusted: set[str], held: Sequence[OutsideCopy], outcome: Outcome, verify: Verify
+) -> dict[str, Any]:
+    manifest, body, signature = parse_archive_manifest(signed)
+    if len(manifest["keys"]) > MAX_KEYS:
+        raise Refused(f"the manifest holds more than {MAX_KEYS:,} keys")
+    keys = [parse_key(value) for value in manifest["keys"]]
+    checkpoint = _listed_checkpoint(manifest["checkpoint"])
+    for fault in (*check_keys(keys, verify=verify), *check_checkpoints([checkpoint], keys, site=manifest["site"],
+                                                                       verify=verify)):  # fmt: skip
+        outcome.add(fault)
+    key = next((key for key in keys if key.key_id == manifest["key_id"]), None)
+    if key is None or not verify(bytes.fromhex(key.public_key), body, bytes.fromhex(signature)):
+        outcome.add(Fault(problem=f"the manifest's signature is not by key {manifest['key_id']}"))
+    if checkpoint.size != manifest["last"] + 1:
+        outcome.add(Fault(problem=f"checkpoint {checkpoint.number} does not end where the archive does"))
+    for copy in held:
+        if copy.checkpoint.number == checkpoint.number and copy.checkpoint.body != checkpoint.body:
+            outcome.add(Fault(problem=f"checkpoint {checkpoint.number} is not the one you hold: written anew"))
+    if trusted:
+        outcome.trusted = manifest["key_id"] in {key.key_id for key in vouched_for(keys, trusted, verify=verify)}
+        if not outcome.trusted:
+            outcome.add(Fault(problem=f"it is signed by key {manifest['key_id']}, and no key you gave vouches for it"))
+    outcome.facts.update(
+        {name: manifest[name] for name in ("site", "number", "first", "last", "made_at", "key_id")}
+        | {"public_key": key.public_key if key else "", "entries": 0, "erased": 0}
+    )
+    names = ("number", "size", "root", "sealed_at")
+    outcome.facts["checkpoint"] = {name: getattr(checkpoint, name) for name in names}
+    return manifest
+
+
+def _check_archive_rows(file: BinaryIO, manifest: dict[str, Any], outcome: Outcome) -> None:
+    digest = sha256()
+    file.seek(0)
+    while block := file.read(2**20):
+        digest.update(block)
+    if digest.hexdigest() != manifest["sha256"]:
+        outcome.add(Fault(problem="the file's content is not the one that was signed"))
+    shaped = [_shaped(value, _ERASURE_SHAPE, "an erasure") for value in manifest["erasures"]]
+    erased = {erasure["entry_id"] for erasure in shaped}
+    tree = Tree(manifest["first"], manifest["frontier"])
+    for row in archive_rows(file):
+        entry = archived_entry(row)
+        entry["erased"] = entry["id"] in erased
+        problems = [] if entry["position"] == tree.size else [f"position {tree.size} was expected"]
+        _, own = _own_problems(entry)
+        for problem in (*problems, *own):
+            outcome.add(_fault(entry, problem))
+        if not _is(HASH, entry["entry_hash"]):
+            raise Refused(f"position {tree.size} has no hash")
+        tree.append(entry["entry_hash"])
+        outcome.facts["entries"] += 1
+        outcome.facts["erased"] += entry["erased"]
+    if tree.root() != outcome.facts["checkpoint"]["root"] or tree.size != manifest["last"] + 1:
+        number = outcome.facts["checkpoint"]["number"]
+        outcome.add(Fault(problem=f"its entries are not what was sealed: they do not give checkpoint {number}'s root"))
+
+
+def archived_entry(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One row of an archive as the checks above read entries."""
+    actor = row["actor_id"]
+    return {
+        **row, "actor_id": int(actor) if actor.isdigit() and len(actor) <= 18 else None if not actor else actor,
+        "salt": row["salt"] or None, "payload": row["payload"] or None,
+    }  # fmt: skip
+
+
 # -- the command line -----------------------------------------------------------------------------------------
 
 
@@ -1291,7 +1541,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         keys = [_trusted_key(text) for text in options.key]
         held = [_outside_copy(Path(path)) for path in options.checkpoint]
         with Path(options.bundle).open("rb") as file:
-            outcome = check_bundle(file, trusted_keys=keys, held=held, most=max(1, options.faults))
+            outcome = _checked(file, Path(options.bundle), keys, held, max(1, options.faults))
     except (OSError, Refused) as error:
         sys.stderr.write(f"Nothing could be checked: {_plain(error, 400)}\n")
         return 2
@@ -1302,11 +1552,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0 if outcome.holds else 1
 
 
+def _checked(file: BinaryIO, path: Path, keys: list[str], held: list[OutsideCopy], most: int) -> Outcome:
+    if path.suffix != ".parquet":
+        return check_bundle(file, trusted_keys=keys, held=held, most=most)
+    beside = path.with_suffix(".json")
+    if beside.stat().st_size > MAX_LIST:
+        raise Refused(f"{beside} is larger than {MAX_LIST:,} bytes")
+    return check_archive(file, beside.read_bytes(), trusted_keys=keys, held=held, most=most)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="verify.py", description="Check an evidence bundle from the Workbench's record, without any network."
     )
-    parser.add_argument("bundle", metavar="BUNDLE.zip")
+    parser.add_argument("bundle", metavar="BUNDLE.zip", help="or ARCHIVE.parquet, with ARCHIVE.json beside it")
     parser.add_argument(
         "--key", action="append", default=[], metavar="PUBLIC_KEY_HEX",
         help="a public key that you trust, 64 hex digits; may be repeated",
@@ -1350,7 +1609,8 @@ def as_json(outcome: Outcome) -> str:
 
 
 def as_text(name: str, outcome: Outcome) -> str:
-    lines = [f"Evidence bundle {_plain(name)}", *_facts_as_text(outcome.facts), ""]
+    what = "Archive" if "first" in outcome.facts else "Evidence bundle"
+    lines = [f"{what} {_plain(name)}", *_facts_as_text(outcome.facts), ""]
     if outcome.holds:
         lines.append("HOLDS." if outcome.trusted else "HOLDS IN ITSELF; who signed it is not shown, see below.")
         lines.append("Every byte is as it was made, every chain is whole, every sealed entry is what was signed.")
@@ -1372,7 +1632,12 @@ def _facts_as_text(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"  Question    {_plain(facts['question'], 1000)}"
         yield f"  Made        {_plain(facts['made_at'])} by {_plain(facts['made_by'])}"
         yield f"  Record of   installation {_plain(facts['site'])}"
-    if "entries" in facts:
+    if "first" in facts:
+        yield f"  Archive     {facts['number']}, made {_plain(facts['made_at'])}"
+        yield f"  Record of   installation {_plain(facts['site'])}"
+        yield f"  Entries     {facts['entries']:,}, positions {facts['first']:,} to {facts['last']:,}"
+        yield f"  Erased      the values of {facts['erased']:,}"
+    elif "entries" in facts:
         newer = f", {facts['not_sealed']:,} not yet" if facts["not_sealed"] else ""
         erased = f"; the values of {facts['erased']:,} were erased" if facts["erased"] else ""
         yield (

@@ -11,6 +11,7 @@ from django.db import models
 from governance.ids import uuid7
 from governance.models import GovernedQuerySet, GovernedRow, MemberQuerySet, Tracked
 from labeling.labelsets.models import Labelset, LabelsetVersion, LabelType
+from labeling.schemas.canonical import digest
 from workbench.models import Sheet
 
 
@@ -25,6 +26,10 @@ class Content(models.Model):
     def __str__(self) -> str:
         """The whole value, so that histories show what changed and not two digests."""
         return self.body if isinstance(self.body, str) else json.dumps(self.body, ensure_ascii=False)
+
+    def content_digest(self) -> str:
+        """What the key must be; the check of the record compares."""
+        return digest(self.body)
 
 
 class GovernedMemberQuerySet(GovernedQuerySet, MemberQuerySet):  # type: ignore[override]

@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from governance.models import Checkpoint, Person, RecordEntry, SealedEntry
 from governance.record import keys, sealing, triggers, verification, verifier
 from governance.record.bundle import CannotBundle
+from labeling.labels.contents import content_of
 from tests.proofs import keep_proof
 from tests.recordwork_bundle import bundle_of
 from tests.recordwork_tampering import (
@@ -127,8 +128,53 @@ def test_erasing_values_without_a_true_erasure_is_found(auditor):
     with triggers.lifted():
         forge_an_erasure(entry)
 
-    found = [str(fault) for fault in verification.verify().faults]
-    assert found == [f"entry {entry.pk}: its erasure is not on record: somebody else emptied its values"]
+    [found] = map(str, verification.verify().faults)
+    assert found.startswith(f"governance.erasure {entry.pk}: the live row is extra")
+
+
+ROW_ATTACKS = {
+    "changed": ("UPDATE governance_person SET name = 'Forged' WHERE id = %s", "name changed past it"),
+    "missing": ("DELETE FROM governance_person WHERE id = %s", "live row is missing"),
+}
+
+
+@pytest.mark.parametrize("attack", ROW_ATTACKS)
+def test_a_live_row_changed_with_the_triggers_down_is_found_and_named(auditor, attack):
+    person = Person.objects.earliest("pk")
+    statement, said = ROW_ATTACKS[attack]
+    with triggers.lifted(), connection.cursor() as cursor:
+        cursor.execute(statement, [person.pk.hex if connection.vendor == "sqlite" else person.pk])
+
+    [fault] = verification.verify().faults
+    assert fault.object_id == str(person.pk) and said in fault.problem
+
+
+def test_a_live_row_inserted_with_the_triggers_down_is_found_and_named(auditor):
+    with triggers.lifted():
+        person = Person.objects.create(name="Smuggled")
+
+    [fault] = verification.verify().faults
+    assert fault.object_id == str(person.pk) and "live row is extra" in fault.problem
+
+
+def test_a_row_brought_back_after_its_deletion_is_found(auditor):
+    person = Person.objects.create(name="Gone")
+    key = person.pk
+    person.delete()
+    with triggers.lifted():
+        Person.objects.create(pk=key, name="Gone")
+
+    [fault] = verification.verify().faults
+    assert fault.object_id == str(key) and "says that it was deleted" in fault.problem
+
+
+def test_content_that_does_not_have_its_digest_is_found(auditor):
+    content = content_of({"answer": "no"})
+    with triggers.lifted(), connection.cursor() as cursor:
+        cursor.execute("UPDATE labeling_content SET body = %s WHERE digest = %s", ['{"answer": "yes"}', content.pk])
+
+    [fault] = verification.verify().faults
+    assert fault.object_id == content.pk and "digest" in fault.problem
 
 
 def test_a_checkpoint_that_forgets_what_it_sealed_is_found(auditor):

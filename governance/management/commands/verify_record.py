@@ -1,4 +1,4 @@
-"""`manage.py verify_record`: check every entry, chain, place and signature; exit 1 and name what is broken."""
+"""`manage.py verify_record`: check every entry, chain, place, signature and live row; name what is broken."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class Command(BaseCommand):
 
 
 def _as_json(found: verification.Findings) -> str:
-    counts = {name: getattr(found, name) for name in ("entries", "sealed", "unsealed", "checkpoints", "unattributed")}
+    names = ("entries", "sealed", "unsealed", "checkpoints", "unattributed", "rows")
+    counts = {name: getattr(found, name) for name in names}
     return json.dumps(
         {"holds": found.holds, **counts, "faults": [str(fault) for fault in found.faults], "notes": found.notes},
         indent=2,
@@ -36,6 +37,7 @@ def _as_text(found: verification.Findings) -> str:
     lines = [
         f"{found.entries} entries, {found.sealed} sealed by {found.checkpoints} checkpoints, {found.unsealed} not yet.",
         f"{found.unattributed} entries name nobody: they were written past every door.",
+        f"{found.rows} live rows were compared with their newest entries.",
         *found.notes,
         *(f"BROKEN  {fault}" for fault in found.faults),
     ]

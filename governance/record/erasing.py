@@ -1,0 +1,220 @@
+"""Erasing values from the record, as data protection law asks: with a reason, a second person, and every proof kept.
+
+The unit is a row: of each entry about it the values and their salt go, and of its readable history all versions. The
+triggers do the erasing, when an `Erasure` is written down; whatever a legal hold covers they refuse.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from django.db import connection, models, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from governance import access, context, desk
+from governance.errors import ContentChanged, InvalidInput, OnLegalHold, ReasonRequired
+from governance.models import (
+    ApprovalRequest,
+    Erasure,
+    ErasureRequest,
+    LegalHold,
+    RecordEntry,
+    RecordValues,
+)
+from governance.record import archiving, live
+from governance.record.tables import Table, captured, readable_histories
+
+if TYPE_CHECKING:
+    from governance.models import User
+
+GATE = "erase-values"
+ROWS_AT_MOST = 1_000
+ENTRIES_AT_MOST = 20_000
+ROWS_A_QUERY = 500
+# They say why other values are gone, or why they are still there.
+NEVER_ERASED = frozenset({"governance.erasure", "governance.erasurerequest", "governance.legalhold"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What to erase: one row by `object_id`, or every row that ever held `value` in `column`."""
+
+    kind: str
+    object_id: str = ""
+    column: str = ""
+    value: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reach:
+    """What an erasure would reach now. `digest` is of the values, and changes with any of them."""
+
+    kind: str
+    rows: int
+    entries: int
+    versions: int
+    live: int
+    held: int
+    digest: str
+
+
+def erasable_kinds() -> dict[str, Table]:
+    return {table.kind: table for table in captured() if table.kind not in NEVER_ERASED}
+
+
+def preview(*, wanted: Wanted, by: User) -> tuple[list[str], Reach]:
+    """The rows that match, and what erasing them would reach. Changes nothing.
+
+    :raises NotPermitted: `by` may not ask for erasures.
+    :raises InvalidInput: no such kind or column, nothing or too much matches.
+    """
+    access.require(by, "governance.add_erasurerequest")
+    object_ids = _matching(wanted)
+    reach = reach_of(wanted.kind, object_ids)
+    if not reach.entries:
+        raise InvalidInput("Nothing on record matches that still has its values.", field="object_id")
+    if len(object_ids) > ROWS_AT_MOST or reach.entries > ENTRIES_AT_MOST:
+        raise InvalidInput(
+            f"{len(object_ids):,} rows with {reach.entries:,} entries match; one request may reach "
+            f"{ROWS_AT_MOST:,} rows and {ENTRIES_AT_MOST:,} entries. Ask for them in parts.",
+            field="value",
+        )
+    return object_ids, reach
+
+
+def _matching(wanted: Wanted) -> list[str]:
+    table = erasable_kinds().get(wanted.kind)
+    if table is None:
+        raise InvalidInput(f"{wanted.kind!r} is no kind of row whose values can be erased.", field="kind")
+    if bool(wanted.object_id) == bool(wanted.column):
+        raise InvalidInput("Name either one row by its id, or a column and the identifier in it.", field="object_id")
+    if wanted.object_id:
+        return [wanted.object_id]
+    names = [str(field.column) for field in table.columns]
+    if wanted.column not in names:
+        raise InvalidInput(f"{wanted.column!r} is no column; expected one of: {', '.join(names)}.", field="column")
+    if not wanted.value:
+        raise InvalidInput("Say which identifier the column holds.", field="value")
+    return _holding(wanted)
+
+
+def _holding(wanted: Wanted) -> list[str]:
+    """Rows of which some entry holds the value in the column, before or after."""
+    said = live.MAKERS[connection.vendor].value_said
+    entry, values = RecordEntry._meta.db_table, RecordValues._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT DISTINCT e.object_id FROM {entry} e JOIN {values} v ON v.id = e.id "  # noqa: S608 - our own names
+            f"WHERE e.kind = %s AND %s IN ({said('old', wanted.column)}, {said('new', wanted.column)}) "
+            f"ORDER BY e.object_id LIMIT {ROWS_AT_MOST + 1}",
+            [wanted.kind, wanted.value],
+        )
+        found = {key for (key,) in cursor.fetchall()}
+    for key, payload in archiving.rows_of_kind(wanted.kind):
+        values = json.loads(payload)
+        if any(str((values[side] or {}).get(wanted.column)) == wanted.value for side in ("old", "new")):
+            found.add(key)
+    return sorted(found)
+
+
+def reach_of(kind: str, object_ids: Sequence[str]) -> Reach:
+    """What erasing everything on record of these rows would reach now."""
+    digest, entries = hashlib.sha256(), 0
+    for some in _parts(object_ids):
+        for key, values in _entries(kind, some).order_by("pk").values_list("pk", "values_digest").iterator():
+            digest.update(f"{key} {values}\n".encode())
+            entries += 1
+    table = erasable_kinds()[kind]
+    return Reach(
+        kind=kind, rows=len(object_ids), entries=entries, versions=_versions(table, object_ids),
+        live=sum(len(live.images(table, some)) for some in _parts(object_ids)), held=len(_held(kind, object_ids)),
+        digest=digest.hexdigest(),
+    )  # fmt: skip
+
+
+def _parts(object_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(object_ids), ROWS_A_QUERY):
+        yield object_ids[start : start + ROWS_A_QUERY]
+
+
+def _entries(kind: str, object_ids: Sequence[str]) -> models.QuerySet[RecordEntry]:
+    """Entries of these rows that still have their values."""
+    erased = Erasure.objects.filter(pk=models.OuterRef("pk"))
+    return RecordEntry.objects.filter(~models.Exists(erased), kind=kind, object_id__in=object_ids)
+
+
+def _versions(table: Table, object_ids: Sequence[str]) -> int:
+    """How many versions the readable history holds of these rows."""
+    history = readable_histories().get(table.kind)
+    if history is None:
+        return 0
+    name = history.instance_type._meta.pk.attname  # type: ignore[attr-defined]
+    keys = [key for key in (live.as_stored(table, text) for text in object_ids) if key is not None]
+    return sum(
+        history._default_manager.filter(**{f"{name}__in": some}).count()
+        for some in (keys[start : start + ROWS_A_QUERY] for start in range(0, len(keys), ROWS_A_QUERY))
+    )
+
+
+def _held(kind: str, object_ids: Sequence[str]) -> list[LegalHold]:
+    standing = LegalHold.objects.filter(Q(kind="") | Q(kind=kind), lifted_at__isnull=True)
+    wanted = {"", *object_ids}
+    return [hold for hold in standing if hold.object_id in wanted]
+
+
+@transaction.atomic
+def request_erasure(*, wanted: Wanted, digest: str, reason: str, by: User) -> ApprovalRequest:
+    """Ask for an erasure; another compliance officer decides. `digest` is that of the preview which `by` has seen.
+
+    :raises ReasonRequired: it would stand on every erased entry.
+    :raises ContentChanged: what it reaches is not what the preview said.
+    :raises OnLegalHold: some of it must be kept.
+    """
+    object_ids, reach = preview(wanted=wanted, by=by)
+    if not reason.strip():
+        raise ReasonRequired("Say on what ground it is erased; it will stand on every erased entry.", field="reason")
+    if digest != reach.digest:
+        raise ContentChanged("What it reaches is not what the preview said. Look at it again, then ask.")
+    with context.because(reason, by=by):
+        request = ErasureRequest.objects.create(
+            kind=wanted.kind, object_ids=object_ids, found_by=wanted.column, entries_count=reach.entries,
+            reason=reason.strip(), asked_by=by,
+        )  # fmt: skip
+        return desk.request_approval(gate=GATE, subject=request, by=by, reason=reason)
+
+
+def content_of(request: ErasureRequest) -> dict[str, Any]:
+    """What is shown to who approves: the rows, and what is on record of them now. A new entry makes it void."""
+    if request.erased_at is not None:
+        return {"erased_at": request.erased_at.isoformat(), "rows": request.object_ids}
+    reach = asdict(reach_of(request.kind, request.object_ids))
+    # A row deleted in the meantime is one entry more, and said by that.
+    return {"reason": request.reason, "found_by": request.found_by, "ids": request.object_ids, **reach}
+
+
+def check(request: ErasureRequest) -> None:
+    """:raises OnLegalHold: a hold that stands covers some of it."""
+    if holds := _held(request.kind, request.object_ids):
+        raise OnLegalHold(
+            f"A legal hold stands ({holds[0]}: {holds[0].reason}), so these values must be kept. "
+            "Have the hold lifted first, or leave out what it covers."
+        )
+
+
+def perform(request: ErasureRequest, asked: ApprovalRequest, by: User) -> None:
+    """Erase, in the transaction of the last signature."""
+    check(request)
+    reason = f"{request.reason} (asked for by {asked.requested_by.display_name})"
+    for some in _parts(request.object_ids):
+        keys = _entries(request.kind, some).order_by("pk").values_list("pk", flat=True)
+        Erasure.objects.bulk_create(
+            [Erasure(entry_id=key, actor_id=by.pk, actor_name=by.display_name, reason=reason) for key in list(keys)],
+            batch_size=ROWS_A_QUERY,
+        )
+    request.erased_at = timezone.now()
+    request.save(update_fields=["erased_at"])

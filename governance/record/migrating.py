@@ -1,0 +1,99 @@
+"""What a data migration changes is on record like any other change.
+
+SQLite's triggers are down while tables are rebuilt, and a new table has none on either database before the end. So each
+step that may change rows runs with triggers made for the tables as they are at that point of the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any
+
+from django.db import models
+from django.db.migrations.operations import RunPython, RunSQL, SeparateDatabaseAndState
+from django.db.migrations.operations.base import OperationCategory
+
+from governance import context
+from governance.errors import RecordIncomplete
+from governance.models.record import RecordEntry, RecordValues
+from governance.record import postgresql, sqlite
+from governance.record.tables import Table, append_only, captured
+
+# What Django's own steps do to rows follows from the schema; any other step may do anything.
+OF_THE_SCHEMA = {
+    OperationCategory.ADDITION, OperationCategory.ALTERATION, OperationCategory.REMOVAL, OperationCategory.MIXED,
+}  # fmt: skip
+
+
+def record_steps(plan: Sequence[tuple[Any, bool]]) -> None:
+    """Have every step of the plan that may change rows recorded while it runs."""
+    for migration, _ in plan:
+        for operation in _data_steps(migration.operations):
+            name = f"{migration.app_label}.{migration.name}"
+            operation.database_forwards = _recorded(operation.database_forwards, name)
+            operation.database_backwards = _recorded(operation.database_backwards, name)
+
+
+def _data_steps(operations: Sequence[Any]) -> Iterator[Any]:
+    for operation in operations:
+        if isinstance(operation, SeparateDatabaseAndState):
+            yield from _data_steps(operation.database_operations)
+        elif isinstance(operation, RunPython | RunSQL) or operation.category not in OF_THE_SCHEMA:
+            yield operation
+
+
+def _recorded(step: Callable[..., None], name: str) -> Callable[..., None]:
+    @wraps(step)
+    def run(app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        now = context.current()
+        with (
+            context.acting(
+                user=now.user, door=now.door or "command", reason=f"data migration {name}", account=now.account
+            ),
+            _triggers_for(schema_editor, from_state.apps, name),
+        ):
+            step(app_label, schema_editor, from_state, to_state)
+
+    return run
+
+
+@contextmanager
+def _triggers_for(schema_editor: Any, state: Any, name: str) -> Iterator[None]:
+    """Triggers for the tables of this state, for as long as one step runs."""
+    connection = schema_editor.connection
+    with connection.cursor() as cursor:
+        there = set(connection.introspection.table_names(cursor))
+    # Before the record has its tables there is nothing to write it to.
+    if schema_editor.collect_sql or not {RecordEntry._meta.db_table, RecordValues._meta.db_table} <= there:
+        yield
+        return
+    tables = list(_tables_of(state, there))
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            postgresql.install_missing(cursor, tables)
+        yield
+        return
+    growing = [model for model in append_only() if model._meta.db_table in there]
+    made = sqlite.of_tables(tables, growing)
+    with connection.cursor() as cursor:
+        sqlite.install_for_now(cursor, made)
+    yield
+    with connection.cursor() as cursor:
+        gone = made.keys() - sqlite.standing(cursor)
+        sqlite.remove(cursor)
+    if gone:
+        raise RecordIncomplete(
+            f"The migration {name} rebuilt a table in a step that may change rows, which took the record's triggers "
+            f"with it ({sorted(gone)[0]}, …). Rebuild tables in steps of their own."
+        )
+
+
+def _tables_of(state: Any, there: set[str]) -> Iterator[Table]:
+    """The tables on record with the columns that they have in this state."""
+    for table in captured():
+        app_label, _, name = table.kind.partition(".")
+        model: type[models.Model] | None = state.all_models.get(app_label, {}).get(name)
+        if model is not None and model._meta.db_table in there:
+            yield Table(model=model, left_out=table.left_out, hidden=table.hidden)
