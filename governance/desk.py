@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, models, transaction
@@ -42,14 +42,10 @@ from governance.errors import (
     SameApprover,
     ScopeMissing,
 )
-from governance.models import Approval, ApprovalRequest, ApprovalWithdrawal, Delegation, GatePolicy, Person
+from governance.models import Approval, ApprovalRequest, ApprovalWithdrawal, Delegation, GatePolicy, Person, User
 from governance.models.approvals import TITLES
 from governance.roles import holders_of, roles_of
 from governance.sign_in.scopes import APPROVE
-
-if TYPE_CHECKING:
-    from governance.models import User
-
 
 @dataclass(frozen=True, kw_only=True)
 class Gate:
@@ -228,7 +224,7 @@ def _lock(request: ApprovalRequest, by: User) -> tuple[User, ApprovalRequest]:
     Accounts come first, with those that lent their right, by number: linking accounts takes them in the same order.
     """
     lenders = Delegation.objects.in_force().filter(delegate=by).values("delegator")
-    accounts = type(by)._default_manager.filter(Q(pk=by.pk) | Q(pk__in=lenders)).order_by("pk")
+    accounts = User.objects.filter(Q(pk=by.pk) | Q(pk__in=lenders)).order_by("pk")
     held = {account.pk: account for account in accounts.select_for_update(no_key=True)}
     return held[by.pk], ApprovalRequest.objects.select_for_update().get(pk=request.pk)
 
@@ -369,21 +365,24 @@ def ask_again(*, request: ApprovalRequest, by: User, reason: str = "") -> Approv
     return again(subject, request, by, reason.strip() or request.reason)
 
 
-def changes_wanted(user: User) -> models.QuerySet[ApprovalRequest]:
-    """What `user` asked for and was told to change, unless it was asked for since."""
+def _changes_open() -> models.QuerySet[ApprovalRequest]:
+    """Requests that were closed with changes asked for, and not asked for since; the newest first."""
     since = ApprovalRequest.objects.filter(
         gate=OuterRef("gate"), content_type=OuterRef("content_type"), object_id=OuterRef("object_id"),
         requested_at__gt=OuterRef("requested_at"),
     )  # fmt: skip
-    back = ApprovalRequest.objects.filter(~Exists(since), requested_by=user, state=ApprovalRequest.State.CHANGES)
-    return back.order_by("-decided_at", "-pk")
+    closed = ApprovalRequest.objects.filter(~Exists(since), state=ApprovalRequest.State.CHANGES)
+    return closed.order_by("-decided_at", "-pk").prefetch_related("approvals__approver")
+
+
+def changes_wanted(user: User) -> models.QuerySet[ApprovalRequest]:
+    """What `user` asked for and was told to change."""
+    return _changes_open().filter(requested_by=user)
 
 
 def sent_back(keys: Iterable[Any]) -> ApprovalRequest | None:
-    """The newest request about one of these rows, if it was closed with changes asked for."""
-    about = ApprovalRequest.objects.filter(object_id__in=list(keys)).order_by("-requested_at", "-pk")
-    newest = about.prefetch_related("approvals").first()
-    return newest if newest is not None and newest.state == ApprovalRequest.State.CHANGES else None
+    """The newest request about one of these rows that waits for changes."""
+    return _changes_open().filter(object_id__in=list(keys)).first()
 
 
 def last_words(request: ApprovalRequest) -> str:

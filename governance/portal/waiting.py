@@ -46,7 +46,7 @@ def changes_asked_for(user: Any) -> Iterator[overview.QueueRow]:
     """What this person asked for and must change first, with what the approver said."""
     from governance.admin_base import row_url
 
-    for request in desk.changes_wanted(user).prefetch_related("approvals")[:8]:
+    for request in desk.changes_wanted(user)[:8]:
         yield overview.QueueRow(
             what=f"Changes asked for: {request.title}",
             source=request.subject_label,

@@ -85,8 +85,8 @@ class SheetAdmin(DeskAdmin):
     }
 
     def approval_subjects(self, row: Any) -> list[Any]:
-        """Requests are about versions."""
-        return list(row.versions.all())
+        """Requests are about the Sheet's constraint, or about one of its versions."""
+        return [row, *row.versions.all()]
 
     steps = (
         Step(
