@@ -47,6 +47,7 @@ from governance.models.approvals import TITLES
 from governance.roles import holders_of, roles_of
 from governance.sign_in.scopes import APPROVE
 
+
 @dataclass(frozen=True, kw_only=True)
 class Gate:
     """One kind of step that needs approval. Apps register theirs in `AppConfig.ready`.
