@@ -5,16 +5,20 @@ The login backend below and the querysets ask the same question, so that lists a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.backends import ModelBackend
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
-from guardian.shortcuts import assign_perm, remove_perm
+from django.utils import timezone
 from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 
 from governance import context
 from governance.errors import InvalidInput, NotPermitted
+from governance.models.collections import groups_of
 
 if TYPE_CHECKING:
     from governance.models import Collection, User
@@ -35,7 +39,13 @@ def require(user: User, permission: str, row: models.Model | None = None, action
     """
     if not user.is_active or not user.has_perm(permission):
         raise NotPermitted(f"Your roles do not include “{_plain(permission)}”. Ask an administrator for it.")
-    if row is not None and not can_see(user, row, action):
+    if row is not None:
+        require_row(user, row, action)
+
+
+def require_row(user: User, row: models.Model, action: str = "view") -> None:
+    """:raises NotPermitted: `row` is not visible to (or may not be changed by) `user`."""
+    if not can_see(user, row, action):
         raise NotPermitted(
             f"You may not {'change' if action == 'change' else 'use'} this {row._meta.verbose_name}. "
             "Ask its owner to share it with you."
@@ -47,31 +57,93 @@ def _plain(permission: str) -> str:
 
 
 @transaction.atomic
-def share(*, collection: Collection, to: User | Group, level: str, by: User) -> None:
-    """Grant `level` (view or change) on one collection row to an account or a group.
+def share(
+    *, collection: Collection, to: User | Group, level: str, by: User, until: datetime | None = None
+) -> None:
+    """Grant `level` (view or change) on one collection row to an account or a group, for good or until a moment.
 
+    Shared again with the same one, the newer end holds for everything they were granted on the row.
     :raises NotPermitted: `by` is neither the owner nor an administrator.
-    :raises InvalidInput: `level` is neither view nor change.
+    :raises InvalidInput: `level` is neither view nor change, or the end has passed.
     """
     _require_owner(collection, by)
     if level not in LEVELS:
         raise InvalidInput(f"{level!r} is no level; expected view or change.", field="level")
-    with context.because(f"shared with {to} ({level})", by=by):
+    if until is not None and until <= timezone.now():
+        raise InvalidInput(f"{until:%Y-%m-%d %H:%M} has passed; expected a moment to come.", field="until")
+    grants, whom = _grants_of(collection, to)
+    with context.because(f"shared with {to} ({level}{f' until {until:%Y-%m-%d %H:%M}' if until else ''})", by=by):
+        held = grants.objects.filter(content_object=collection, **whom)
+        for grant in held.exclude(until=until):
+            grant.until = until
+            grant.save(update_fields=["until"])
         for action in LEVELS[level]:
-            assign_perm(_codename(collection, action), to, collection)
+            grants.objects.get_or_create(
+                content_object=collection, permission=_permission(collection, action), **whom,
+                defaults={"until": until},
+            )  # fmt: skip
 
 
 @transaction.atomic
 def unshare(*, collection: Collection, to: User | Group, by: User) -> None:
     """Take back every grant of an account or a group on one collection row."""
     _require_owner(collection, by)
-    for action in ("view", "change"):
-        remove_perm(_codename(collection, action), to, collection)
+    grants, whom = _grants_of(collection, to)
+    with context.because(f"no longer shared with {to}", by=by):
+        grants.objects.filter(content_object=collection, **whom).delete()
 
 
-def _codename(collection: Collection, action: str) -> str:
-    meta = collection._meta
-    return f"{meta.app_label}.{action}_{meta.model_name}"
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """What one account or group was granted on one row."""
+
+    name: str
+    label: str
+    is_group: bool
+    level: str
+    until: datetime | None
+
+    @property
+    def is_over(self) -> bool:
+        return self.until is not None and self.until <= timezone.now()
+
+
+def shares_of(collection: Collection) -> list[Share]:
+    """With whom a row is shared, accounts first; what has ended is listed until it is taken back or given anew."""
+    found: dict[tuple[bool, str], Share] = {}
+    grants: Any = get_user_obj_perms_model(collection)
+    group_grants: Any = get_group_obj_perms_model(collection)
+    here = {"content_object": collection}
+    for grant in grants.objects.filter(**here).select_related("user", "permission"):
+        _add_share(found, grant, grant.user.username, grant.user.display_name, is_group=False)
+    for grant in group_grants.objects.filter(**here).select_related("group", "permission"):
+        _add_share(found, grant, grant.group.name, grant.group.name, is_group=True)
+    return [found[key] for key in sorted(found)]
+
+
+def shares_held(*, collection: Collection, by: User) -> list[Share]:
+    """:raises NotPermitted: `by` is neither the owner nor an administrator."""
+    _require_owner(collection, by)
+    return shares_of(collection)
+
+
+def _add_share(found: dict[tuple[bool, str], Share], grant: Any, name: str, label: str, *, is_group: bool) -> None:
+    known = found.get((is_group, name))
+    changes = grant.permission.codename.startswith("change_") or (known is not None and known.level == "change")
+    level = "change" if changes else "view"
+    found[is_group, name] = Share(name=name, label=label, is_group=is_group, level=level, until=grant.until)
+
+
+def _grants_of(collection: Collection, to: User | Group) -> tuple[Any, dict[str, Any]]:
+    """The table of grants on rows of this kind, and whose they are."""
+    if isinstance(to, Group):
+        return get_group_obj_perms_model(collection), {"group": to}
+    return get_user_obj_perms_model(collection), {"user": to}
+
+
+def _permission(collection: Collection, action: str) -> Permission:
+    codename = f"{action}_{collection._meta.model_name}"
+    return Permission.objects.get(content_type=ContentType.objects.get_for_model(collection), codename=codename)
 
 
 def _require_owner(collection: Collection, by: User) -> None:
@@ -81,6 +153,10 @@ def _require_owner(collection: Collection, by: User) -> None:
 
 class RowBackend(ModelBackend):
     """Model permissions through groups; with an object, the same test as the lists make."""
+
+    def _get_group_permissions(self, user_obj: Any) -> models.QuerySet[Permission]:
+        """As Django does, without memberships that have ended."""
+        return Permission.objects.filter(group__in=groups_of(user_obj))
 
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
         if obj is None:
@@ -97,6 +173,14 @@ def accounts_to_share_with() -> models.QuerySet[User]:
     from governance.models import User as Account
 
     return Account.objects.filter(is_active=True).order_by("username")
+
+
+def account_named(username: str, *, field: str) -> User:
+    """:raises InvalidInput: no active account has this user name."""
+    found = accounts_to_share_with().filter(username=username.strip()).first()
+    if found is None:
+        raise InvalidInput(f"There is no active account {username.strip()!r}.", field=field)
+    return found
 
 
 def groups_to_share_with() -> models.QuerySet[Group]:

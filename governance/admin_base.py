@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import admin, messages
@@ -23,7 +24,7 @@ from django.urls import NoReverseMatch, path, reverse
 from django.utils.safestring import SafeString
 from simple_history.admin import SimpleHistoryAdmin
 
-from governance.desk import possible_signers
+from governance.desk import last_words, may_ask_again, possible_signers, sent_back
 from governance.errors import ReauthenticationRequired, WorkbenchError
 from governance.models import ApprovalRequest, ConstrainedModel, Job
 from governance.portal.marks import chip, use_strip
@@ -34,7 +35,7 @@ COUNT_AT_MOST = 10_000
 
 STATUS_KINDS = {
     "draft": "plain", "queued": "plain", "archived": "plain", "cancelled": "plain", "withdrawn": "plain",
-    "expired": "plain", "void": "plain",
+    "expired": "plain", "void": "plain", "revoked": "prohibited", "changes": "attention",
     "generating": "primary", "running": "primary", "ready": "attention", "pending": "attention",
     "flagged": "attention", "unlabeled": "attention",
     "published": "permitted", "approved": "permitted", "reviewed": "permitted", "succeeded": "permitted",
@@ -68,6 +69,19 @@ class VisibleOnlyFilter(admin.RelatedOnlyFieldListFilter):
             wanted &= models.Q(pk__in=manager.visible_to(request.user).values("pk"))
         ordering = self.field_admin_ordering(field, request, model_admin)
         return field.get_choices(include_blank=False, limit_choices_to=wanted, ordering=ordering)
+
+
+class WordsFilter(admin.SimpleListFilter):
+    """By a column that holds a slug, offered in the words that its registry has for it."""
+
+    def words(self) -> dict[str, str]:
+        raise NotImplementedError
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        return sorted(self.words().items(), key=lambda pair: pair[1])
+
+    def queryset(self, request: Any, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() else queryset
 
 
 class ReasonForm(forms.Form):
@@ -105,6 +119,8 @@ class Step:
     confirm: str = ""
     success: str = ""
     then: Callable[[Any], str] | None = None
+    aside: Callable[[Any, Any], dict[str, Any]] | None = None
+    """`aside(row, user)` is what the form's page shows besides, as context of its template."""
 
     def is_open(self, row: Any, user: Any) -> bool:
         return (not self.permission or user.has_perm(self.permission)) and self.available(row, user)
@@ -289,6 +305,25 @@ class DeskAdmin(NothingHere, SimpleHistoryAdmin):
             "object_actions": [self._button(request, row, step) for step in self.open_steps(request, row)],
             "has_history": hasattr(self.model._meta, "simple_history_manager_attribute"),
             "show_save_and_add_another": False,
+            "sent_back": self._sent_back(request, row),
+        }
+
+    def approval_subjects(self, row: Any) -> list[Any]:
+        """What requests shown on this row's page may be about; for an identity, its versions."""
+        return [row]
+
+    def _sent_back(self, request: HttpRequest, row: Any) -> dict[str, Any] | None:
+        """The changes that an approver asked for on this row, and the way to ask again."""
+        keys = [one.pk for one in self.approval_subjects(row) if isinstance(one.pk, UUID)]
+        asked = sent_back(keys) if keys else None
+        if asked is None:
+            return None
+        again = reverse("admin:governance_approvalrequest_step", args=[asked.pk, "ask-again"])
+        return {
+            "request": asked,
+            "words": last_words(asked),
+            "url": row_url(asked),
+            "again": again if may_ask_again(asked, request.user) else "",
         }
 
     def open_steps(self, request: HttpRequest, row: Any) -> list[Step]:
@@ -357,6 +392,7 @@ class DeskAdmin(NothingHere, SimpleHistoryAdmin):
             "cancel_url": row_url(row),
             "danger": step.style == "danger",
             "breadcrumbs": [{"label": str(row), "url": row_url(row)}],
+            **(step.aside(row, request.user) if step.aside else {}),
         }
         return render(request, "governance/reason_form.html", context)
 

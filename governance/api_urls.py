@@ -6,18 +6,23 @@ from rest_framework.routers import SimpleRouter
 from governance.api.login import LoginView, LogoutView
 from governance.api.viewsets import (
     ApiTokenViewSet,
-    ApprovalRequestViewSet,
     CheckpointViewSet,
     JobViewSet,
     RecordEntryViewSet,
 )
+from governance.approvals.api import ApprovalRequestViewSet, DelegationViewSet, GatePolicyViewSet
 from governance.compliance.api import ConstraintChangeViewSet, EvidenceViewSet, SavedQuestionViewSet
-from governance.rules.api import DeclassificationViewSet, TagRuleViewSet
+from governance.people.api import AccountLinkViewSet, MembershipEndViewSet, SeeAsView
 from governance.record.api import ErasureRequestViewSet, LegalHoldViewSet, RecordArchiveViewSet
+from governance.rules.api import DeclassificationViewSet, TagRuleViewSet
 
 router = SimpleRouter()
 router.register("jobs", JobViewSet, basename="job")
 router.register("approvals", ApprovalRequestViewSet, basename="approvalrequest")
+router.register("gate-policies", GatePolicyViewSet, basename="gatepolicy")
+router.register("delegations", DelegationViewSet, basename="delegation")
+router.register("account-links", AccountLinkViewSet, basename="accountlink")
+router.register("membership-ends", MembershipEndViewSet, basename="membershipend")
 router.register("constraint-changes", ConstraintChangeViewSet, basename="constraintchange")
 router.register("questions", SavedQuestionViewSet, basename="savedquestion")
 router.register("evidence", EvidenceViewSet, basename="evidenceexport")
@@ -33,5 +38,6 @@ router.register("tokens", ApiTokenViewSet, basename="apitoken")
 urlpatterns = [
     path("login/", LoginView.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("see-as/", SeeAsView.as_view(), name="see-as"),
     *router.urls,
 ]

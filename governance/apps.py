@@ -11,6 +11,8 @@ class GovernanceConfig(AppConfig):
 
     def ready(self) -> None:
         from governance import desk, gates, history, roles, tags  # noqa: F401 - gates register themselves
+        from governance.approvals import reminders  # noqa: F401 - jobs register themselves
+        from governance.people import memberships  # noqa: F401
         from governance.portal import waiting
         from governance.record import archiving, checking, connections, triggers  # noqa: F401 - jobs register themselves
         from governance.record import jobs as record_jobs  # noqa: F401

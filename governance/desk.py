@@ -11,32 +11,41 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from functools import reduce
+from operator import or_
+from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, models, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from governance import access, context
+from governance.approvals.signatures import (
+    DECIDE,
+    counting,
+    given_by,
+    is_withdrawn,
+    lent_to,
+    missing_roles,
+    people_of,
+    right_to_sign,
+)
 from governance.errors import (
     AlreadyDecided,
+    ApprovalInUse,
     ApprovalPending,
     ContentChanged,
-    InvalidInput,
     NotPermitted,
     ReasonRequired,
     ReauthenticationRequired,
     SameApprover,
     ScopeMissing,
 )
-from governance.models import Approval, ApprovalRequest, GatePolicy, Person
+from governance.models import Approval, ApprovalRequest, ApprovalWithdrawal, Delegation, GatePolicy, Person, User
 from governance.models.approvals import TITLES
-from governance.roles import ROLES, roles_of
+from governance.roles import holders_of, roles_of
 from governance.sign_in.scopes import APPROVE
-
-if TYPE_CHECKING:
-    from governance.models import User
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +56,10 @@ class Gate:
     the deciding transaction; `check` raises when the step could not be made now; `authors` are the accounts
     that made the content and so may not approve it; `also_needs` adds approvals by role for one subject.
     `asking_needs_proof`: who asks must have proved who they are as recently as who signs.
+    `author_never_approves`: whatever the policy says.
+    `ask_again(subject, request, by, reason)` asks once more for what came to nothing; None: not from the request.
+    `on_lost(subject, reason)` undoes what can be undone when a signature is taken back after the step; where there is
+    none, that is refused, and `instead` says what to do.
     """
 
     slug: str
@@ -58,10 +71,17 @@ class Gate:
     also_needs: Callable[[Any], dict[str, int]] = lambda subject: {}
     default_approvals: dict[str, int] = field(default_factory=lambda: {"approver": 1})
     asking_needs_proof: bool = False
+    author_never_approves: bool = False
+    ask_again: Callable[[Any, ApprovalRequest, User, str], ApprovalRequest] | None = None
+    on_lost: Callable[[Any, str], None] | None = None
+    instead: str = ""
 
 
 GATES: dict[str, Gate] = {}
-LONGEST_PROOF_MINUTES = 24 * 60
+CLOSES = {
+    Approval.Verdict.REJECT: ApprovalRequest.State.REJECTED,
+    Approval.Verdict.CHANGES: ApprovalRequest.State.CHANGES,
+}
 WITHOUT_SESSION = frozenset({"", "command"})
 """Doors that lead in past every session: commands on the server, and none at all."""
 
@@ -125,26 +145,39 @@ def request_approval(
 
 
 def decide(*, request: ApprovalRequest, by: User, approve: bool, comment: str) -> ApprovalRequest:
-    """Sign one answer; the last one needed makes the step, in the same transaction.
+    """Sign for or against; the last signature needed makes the step, in the same transaction.
 
-    :raises AlreadyDecided: someone was faster, or the request has expired.
+    :raises AlreadyDecided: someone was faster, the request has expired, or `by` signed it already.
     :raises ContentChanged: the subject changed since it was asked for; the request is then void.
     :raises SameApprover: `by` is the person who asked or who made the content, through any account.
-    :raises NotPermitted: no role of `by` is needed here.
+    :raises NotPermitted: no role of `by`, and none lent to them, is needed here.
     :raises ScopeMissing: it comes with a token that was not made for signing.
     :raises ReauthenticationRequired: `by` last proved who they are longer ago than the gate's policy allows.
     """
+    verdict = Approval.Verdict.APPROVE if approve else Approval.Verdict.REJECT
+    return _sign(request=request, by=by, verdict=verdict, comment=comment)
+
+
+def ask_for_changes(*, request: ApprovalRequest, by: User, comment: str) -> ApprovalRequest:
+    """Sign that it cannot be approved as it is; whoever asked is told what to change, and may ask again.
+
+    Raises what `decide` raises.
+    """
+    return _sign(request=request, by=by, verdict=Approval.Verdict.CHANGES, comment=comment)
+
+
+def _sign(*, request: ApprovalRequest, by: User, verdict: str, comment: str) -> ApprovalRequest:
     expire_old_requests()
     try:
-        return _decide(request=request, by=by, approve=approve, comment=comment)
+        return _decide(request=request, by=by, verdict=verdict, comment=comment)
     except ContentChanged:
         _close_if_open(request, ApprovalRequest.State.VOID, by)
         raise
 
 
 @transaction.atomic
-def _decide(*, request: ApprovalRequest, by: User, approve: bool, comment: str) -> ApprovalRequest:
-    request = ApprovalRequest.objects.select_for_update().get(pk=request.pk)
+def _decide(*, request: ApprovalRequest, by: User, verdict: str, comment: str) -> ApprovalRequest:
+    by, request = _lock(request, by)
     if request.state != ApprovalRequest.State.PENDING:
         raise AlreadyDecided(f"This request is {request.get_state_display()}; nothing is left to decide.")
     if request.expires_at <= timezone.now():
@@ -152,39 +185,60 @@ def _decide(*, request: ApprovalRequest, by: User, approve: bool, comment: str) 
     subject = _locked_subject(request)
     if subject is None:
         raise AlreadyDecided(f"{request.subject_label} is gone, so nothing is left to decide.")
-    if not comment.strip():
+    policy = GatePolicy.objects.get(gate=request.gate)
+    approves = verdict == Approval.Verdict.APPROVE
+    if not comment.strip() and (policy.comment_required or not approves):
         raise ReasonRequired("Sign with a comment; it goes on record.", field="comment")
-    access.require(by, "governance.decide_approvalrequest", subject)
-    role = _role_for(request, by, subject)
+    right = right_to_sign(request, by, subject, _barred_people(request, subject))
     authenticated_at = _proof_of_signer(request, by)
-    if approve and request.fingerprint != fingerprint(GATES[request.gate], subject, request.payload):
+    if approves and request.fingerprint != fingerprint(GATES[request.gate], subject, request.payload):
         raise ContentChanged(
             f"{request.subject_label} changed after it was asked for, so this request is void. "
             "Look at it again and have it asked for anew."
         )
-    verdict = Approval.Verdict.APPROVE if approve else Approval.Verdict.REJECT
     Approval.objects.create(
         request=request,
         approver=by,
         person=Person.objects.get(accounts=by),
-        role=role,
+        role=right.role,
         verdict=verdict,
         comment=comment.strip(),
         fingerprint=request.fingerprint,
         authenticated_at=authenticated_at,
+        delegation=right.delegation,
+        for_account=right.delegation.delegator if right.delegation else None,
+        round=1 + request.approvals.filter(person=by.person_id).count(),
     )
-    if not approve:
-        return _close(request, ApprovalRequest.State.REJECTED, by)
+    if not approves:
+        return _close(request, CLOSES[verdict], by, comment)
     if missing_roles(request):
         return request
     _close(request, ApprovalRequest.State.APPROVED, by)
-    with context.because(f"approved: {comment.strip()}", by=by):
+    with context.because(f"approved: {comment.strip()}" if comment.strip() else "approved", by=by):
         GATES[request.gate].perform(subject, request, by)
     return request
 
 
+def _lock(request: ApprovalRequest, by: User) -> tuple[User, ApprovalRequest]:
+    """The account that signs and the request, as they are now and held so.
+
+    Accounts come first, with those that lent their right, by number: linking accounts takes them in the same order.
+    """
+    lenders = Delegation.objects.in_force().filter(delegate=by).values("delegator")
+    accounts = User.objects.filter(Q(pk=by.pk) | Q(pk__in=lenders)).order_by("pk")
+    held = {account.pk: account for account in accounts.select_for_update(no_key=True)}
+    return held[by.pk], ApprovalRequest.objects.select_for_update().get(pk=request.pk)
+
+
 def _proof_of_signer(request: ApprovalRequest, by: User) -> datetime | None:
     """When the signer last proved who they are; a token must have been made for signing."""
+    require_signing_scope()
+    minutes = GatePolicy.objects.get(gate=request.gate).reauthenticate_minutes
+    return require_proof(minutes, "Signing this", by=by)
+
+
+def require_signing_scope() -> None:
+    """:raises ScopeMissing: what happens comes with a token that was not made for signing."""
     scopes = context.current().scopes
     if scopes is not None and APPROVE not in scopes:
         raise ScopeMissing(
@@ -192,8 +246,6 @@ def _proof_of_signer(request: ApprovalRequest, by: User) -> datetime | None:
             "portal.",
             details={"scope": APPROVE},
         )
-    minutes = GatePolicy.objects.get(gate=request.gate).reauthenticate_minutes
-    return require_proof(minutes, "Signing this", by=by)
 
 
 def require_proof(minutes: int, what: str, *, by: User) -> datetime | None:
@@ -223,35 +275,139 @@ def _locked_subject(request: ApprovalRequest) -> models.Model | None:
     return found
 
 
-def _role_for(request: ApprovalRequest, by: User, subject: models.Model) -> str:
-    """The needed role in which `by` signs; refuses the author, a second signature and service accounts."""
-    if by.person_id is None:
-        raise NotPermitted("A service account may not approve; a person must.")
-    if by.person_id in _barred_people(request, subject):
-        raise SameApprover(
-            f"{by.display_name} asked for this or made it; someone else must decide.", field="approver"
-        )
-    if request.approvals.filter(person=by.person_id).exists():
-        raise AlreadyDecided("You have signed this request already, with this or another account.")
-    open_roles = sorted(roles_of(by) & set(missing_roles(request)))
-    if not open_roles:
-        needed = ", ".join(ROLES[slug][0].lower() if slug in ROLES else slug for slug in missing_roles(request))
-        raise NotPermitted(f"This step needs: {needed}. You hold no such role, superuser or not.")
-    return open_roles[0]
-
-
-def _barred_people(request: ApprovalRequest, subject: models.Model) -> set[Any]:
-    if GatePolicy.objects.filter(gate=request.gate, author_may_approve=True).exists():
+def _barred_people(request: ApprovalRequest, subject: models.Model | None) -> set[Any]:
+    may = GatePolicy.objects.filter(gate=request.gate, author_may_approve=True).exists()
+    if may and not GATES[request.gate].author_never_approves:
         return set()
     people = {request.requested_by.person_id}
-    people |= {author.person_id for author in GATES[request.gate].authors(subject)}
+    if subject is not None:
+        people |= {author.person_id for author in GATES[request.gate].authors(subject)}
     return people - {None}
 
 
-def missing_roles(request: ApprovalRequest) -> dict[str, int]:
-    """Approvals still needed, by role."""
-    given = Counter(one.role for one in request.approvals.all() if one.verdict == Approval.Verdict.APPROVE)
-    return {role: count - given[role] for role, count in request.needed.items() if count > given[role]}
+@transaction.atomic
+def take_back(*, approval: Approval, by: User, reason: str) -> ApprovalRequest:
+    """Withdraw one's own signature: it stays where it is and no longer counts; one may sign again.
+
+    Once the step was made, only where the gate says what then becomes of its subject.
+    :raises ReasonRequired: no reason was given.
+    :raises NotPermitted: someone else signed.
+    :raises AlreadyDecided: it was taken back before, or the request closed without the step.
+    :raises ApprovalInUse: the step was made and stands; the message says what to do instead.
+    """
+    if not reason.strip():
+        raise ReasonRequired("Say why the signature is taken back; it goes on record.", field="reason")
+    by, request = _lock(approval.request, by)
+    approval = request.approvals.select_related("approver", "withdrawal").get(pk=approval.pk)
+    if approval.approver_id != by.pk and (by.person_id is None or approval.approver.person_id != by.person_id):
+        raise NotPermitted(f"Only {approval.approver} may take this signature back.")
+    if is_withdrawn(approval):
+        raise AlreadyDecided("This signature was taken back already.")
+    proof = _proof_of_signer(request, by)
+    with context.because(reason.strip(), by=by):
+        if request.state != ApprovalRequest.State.PENDING:
+            _lose_approval(request, approval, by, reason.strip())
+        ApprovalWithdrawal.objects.create(
+            approval=approval, withdrawn_by=by, reason=reason.strip(), authenticated_at=proof
+        )
+    return request
+
+
+def _lose_approval(request: ApprovalRequest, approval: Approval, by: User, reason: str) -> None:
+    """Take back the step of an approved request, as its gate says."""
+    if request.state != ApprovalRequest.State.APPROVED:
+        raise AlreadyDecided(f"This request is {request.get_state_display()}; its signatures stand. Ask for it anew.")
+    gate, subject = GATES[request.gate], _locked_subject(request)
+    if gate.on_lost is None or subject is None:
+        raise ApprovalInUse(f"“{gate.title}” was done on {request.subject_label} and stands. {gate.instead}".strip())
+    later = _about_the_same(request).filter(
+        state=ApprovalRequest.State.APPROVED, decided_at__gt=request.decided_at
+    )
+    if later.exists():
+        raise AlreadyDecided(f"{request.subject_label} was approved anew since; take that approval back.")
+    gate.on_lost(subject, f"{by.display_name} took the approval back: {reason}")
+    _close(request, ApprovalRequest.State.REVOKED, by, reason)
+
+
+def _about_the_same(request: ApprovalRequest) -> models.QuerySet[ApprovalRequest]:
+    return ApprovalRequest.objects.filter(
+        gate=request.gate, content_type=request.content_type_id, object_id=request.object_id
+    )
+
+
+AGAIN_FROM = frozenset(ApprovalRequest.State) - {ApprovalRequest.State.PENDING, ApprovalRequest.State.APPROVED}
+
+
+def may_ask_again(request: ApprovalRequest, by: User) -> bool:
+    """Whether `by` asked for this, it came to nothing, and nobody asked for it since."""
+    return (
+        request.state in AGAIN_FROM
+        and request.requested_by_id == by.pk
+        and GATES[request.gate].ask_again is not None
+        and not _about_the_same(request).filter(requested_at__gt=request.requested_at).exists()
+    )
+
+
+def ask_again(*, request: ApprovalRequest, by: User, reason: str = "") -> ApprovalRequest:
+    """Ask once more for what came to nothing, as it is now; without a reason, with the former one.
+
+    Raises what asking raises.
+    :raises NotPermitted: someone else asked.
+    :raises AlreadyDecided: it was not refused, or was asked for since.
+    """
+    if request.requested_by_id != by.pk:
+        raise NotPermitted(f"Only {request.requested_by} may ask for this again.")
+    again, subject = GATES[request.gate].ask_again, request.subject
+    if again is None or subject is None or not may_ask_again(request, by):
+        raise AlreadyDecided(
+            f"“{request.title}” on {request.subject_label} cannot be asked for again from here: it is "
+            f"{request.get_state_display()}, or was asked for since."
+        )
+    return again(subject, request, by, reason.strip() or request.reason)
+
+
+def _changes_open() -> models.QuerySet[ApprovalRequest]:
+    """Requests that were closed with changes asked for, and not asked for since; the newest first."""
+    since = ApprovalRequest.objects.filter(
+        gate=OuterRef("gate"), content_type=OuterRef("content_type"), object_id=OuterRef("object_id"),
+        requested_at__gt=OuterRef("requested_at"),
+    )  # fmt: skip
+    closed = ApprovalRequest.objects.filter(~Exists(since), state=ApprovalRequest.State.CHANGES)
+    return closed.order_by("-decided_at", "-pk").prefetch_related("approvals__approver")
+
+
+def changes_wanted(user: User) -> models.QuerySet[ApprovalRequest]:
+    """What `user` asked for and was told to change."""
+    return _changes_open().filter(requested_by=user)
+
+
+def sent_back(keys: Iterable[Any]) -> ApprovalRequest | None:
+    """The newest request about one of these rows that waits for changes."""
+    return _changes_open().filter(object_id__in=list(keys)).first()
+
+
+def last_words(request: ApprovalRequest) -> str:
+    """Who answered last, and what they said."""
+    signed = list(request.approvals.all())
+    return f"{signed[-1].approver.display_name}: {signed[-1].comment}" if signed else ""
+
+
+@transaction.atomic
+def drop_signatures_of_one(person: Person, reason: str) -> int:
+    """On open requests, one person's signatures count once, and not at all where they asked or made it.
+
+    For accounts that turn out to be one person's; the caller holds those accounts. Returns how many no longer count.
+    """
+    theirs = Approval.objects.filter(given_by(person.pk), request__state=ApprovalRequest.State.PENDING)
+    asked = Q(pk__in=theirs.values("request"))
+    dropped = 0
+    for request in ApprovalRequest.objects.select_for_update().filter(asked).order_by("pk"):
+        mine = list(request.approvals.filter(given_by(person.pk)))
+        barred = _barred_people(request, _locked_subject(request))
+        for approval in mine if person.pk in barred else mine[1:]:
+            ApprovalWithdrawal.objects.create(approval=approval, withdrawn_by=None, reason=reason)
+            dropped += 1
+    return dropped
 
 
 @transaction.atomic
@@ -303,20 +459,57 @@ def requests_visible_to(user: User) -> models.QuerySet[ApprovalRequest]:
 
 
 def waiting_for(user: User) -> models.QuerySet[ApprovalRequest]:
-    """Open requests that `user` could sign now, by role; asked for by other people."""
-    if user.person_id is None or not user.has_perm("governance.decide_approvalrequest"):
+    """Open requests that `user` could sign now, in a role of their own or one lent to them; asked for by others."""
+    if user.person_id is None:
         return ApprovalRequest.objects.none()
+    own = roles_of(user) if user.has_perm(DECIDE) else set()
+    rights = [Q(**{f"needed__{slug}__gte": 1}) for slug in sorted(own)] + [_lent(one) for one in lent_to(user)]
+    if not rights:
+        return ApprovalRequest.objects.none()
+    signed = Approval.objects.filter(given_by(user.person_id))
     pending = requests_visible_to(user).filter(
         state=ApprovalRequest.State.PENDING, expires_at__gt=timezone.now()
     )
-    for_my_roles = Q(pk__in=[])
-    for slug in roles_of(user):
-        for_my_roles |= Q(**{f"needed__{slug}__gte": 1})
-    return (
-        pending.filter(for_my_roles)
-        .exclude(requested_by__person=user.person_id)
-        .exclude(approvals__person=user.person_id)
-    )
+    mine = pending.filter(reduce(or_, rights)).exclude(pk__in=signed.values("request"))
+    return mine.exclude(requested_by__person=user.person_id)
+
+
+def _lent(delegation: Delegation) -> Q:
+    needed = Q(**{f"needed__{delegation.role}__gte": 1}) & ~Q(requested_by__person=delegation.delegator.person_id)
+    return needed & Q(gate=delegation.gate) if delegation.gate else needed
+
+
+def may_sign(request: ApprovalRequest, user: User) -> bool:
+    """Whether an answer of `user` would be taken now, short of proving who they are."""
+    subject = request.subject if request.state == ApprovalRequest.State.PENDING else None
+    if subject is None or request.expires_at <= timezone.now():
+        return False
+    try:
+        with transaction.atomic():
+            right_to_sign(request, user, subject, _barred_people(request, subject))
+    except (NotPermitted, SameApprover, AlreadyDecided):
+        return False
+    return True
+
+
+WHOSE: dict[str, str] = {
+    "waiting": "waiting for me",
+    "decided": "decided by me",
+    "asked": "asked by me",
+    "delegated": "signed for another",
+}
+
+
+def of_mine(user: User, whose: str) -> Q:
+    """Requests that are someone's own affair, by one of `WHOSE`."""
+    if whose == "waiting":
+        return Q(pk__in=waiting_for(user).values("pk"))
+    if whose == "asked":
+        return Q(requested_by=user)
+    signed = Approval.objects.filter(approver=user)
+    if whose == "delegated":
+        signed = Approval.objects.filter(Q(approver=user, delegation__isnull=False) | Q(for_account=user))
+    return Q(pk__in=signed.values("request"))
 
 
 def open_request(subject: models.Model, gate: str) -> ApprovalRequest | None:
@@ -326,56 +519,16 @@ def open_request(subject: models.Model, gate: str) -> ApprovalRequest | None:
     ).first()
 
 
-@transaction.atomic
-def change_policy(
-    *,
-    policy: GatePolicy,
-    by: User,
-    approvals: dict[str, int],
-    author_may_approve: bool,
-    lifetime_days: int,
-    reauthenticate_minutes: int | None = None,
-) -> GatePolicy:
-    """Change who must approve one kind of step. Open requests keep what they asked for.
-
-    `reauthenticate_minutes` None leaves it as it is.
-    :raises InvalidInput: no approval at all, an unknown role, a count that is no number from 1 to 9, or a proof that
-        may be older than a day.
-    """
-    access.require(by, "governance.change_gatepolicy")
-    if not isinstance(approvals, dict) or not approvals:
-        raise InvalidInput('A gate needs at least one approval, such as {"approver": 1}.', field="approvals")
-    for role, count in approvals.items():
-        if role not in ROLES or not isinstance(count, int) or not 1 <= count <= 9:
-            raise InvalidInput(
-                f"{role}: {count!r} cannot be used; expected a count from 1 to 9 for one of {', '.join(ROLES)}.",
-                field="approvals",
-            )
-    if reauthenticate_minutes is not None and not 0 <= reauthenticate_minutes <= LONGEST_PROOF_MINUTES:
-        raise InvalidInput(
-            f"{reauthenticate_minutes} minutes cannot be used; expected 0 to {LONGEST_PROOF_MINUTES}.",
-            field="reauthenticate_minutes",
-        )
-    policy = GatePolicy.objects.select_for_update().get(pk=policy.pk)
-    policy.approvals = approvals
-    policy.author_may_approve = author_may_approve
-    policy.lifetime_days = lifetime_days
-    if reauthenticate_minutes is not None:
-        policy.reauthenticate_minutes = reauthenticate_minutes
-    with context.because("gate policy changed", by=by):
-        policy.save()
-    return policy
-
-
 def possible_signers(request: ApprovalRequest) -> list[User]:
-    """People whose role is still needed, who may see the subject and are not barred from deciding on it."""
-    from governance.models import User as Account
-
-    subject = request.subject
+    """People whose role is still needed, or was lent to them, who may see the subject and may decide on it."""
+    subject, missing = request.subject, list(missing_roles(request))
     if subject is None:
         return []
-    holders = Account.objects.filter(
-        is_active=True, person__isnull=False, groups__role__slug__in=list(missing_roles(request))
-    ).distinct()
-    others = holders.exclude(person__in=_barred_people(request, subject))
-    return [holder for holder in others if access.can_see(holder, subject)]
+    barred = _barred_people(request, subject)
+    used = people_of(counting(request))
+    holders = holders_of(missing).exclude(person__in=barred | used)
+    lent = Delegation.objects.in_force().filter(gate__in=["", request.gate], role__in=missing)
+    lent = lent.filter(delegator__in=holders, delegate__is_active=True).select_related("delegate")
+    delegates = [one.delegate for one in lent if one.delegate.person_id not in barred | used]
+    able = {account.pk: account for account in [*holders, *delegates]}
+    return [account for account in able.values() if access.can_see(account, subject)]

@@ -142,6 +142,12 @@ class AlreadyDecided(WorkbenchError):
     code = "already_decided"
 
 
+class ApprovalInUse(WorkbenchError):
+    """The approval's step was made, and taking the approval back would not undo it."""
+
+    code = "approval_in_use"
+
+
 class ContentChanged(WorkbenchError):
     """What was to be approved is no longer what was asked for."""
 

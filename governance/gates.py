@@ -1,8 +1,22 @@
-"""The gates of this app: permitting more, erasing from the record, and lifting what keeps it from being erased."""
+"""The gates of this app: permitting more, who signs what, erasing from the record, and lifting what forbids that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from governance import constraints, desk
+from governance.approvals import policies
 from governance.record import erasing, holds
 from governance.rules import declassifications, tag_rules
+
+if TYPE_CHECKING:
+    from governance.models import ApprovalRequest, ConstrainedModel, User
+
+
+def _relax_again(row: ConstrainedModel, request: ApprovalRequest, by: User, reason: str) -> ApprovalRequest:
+    terms = constraints.Terms.parse(request.payload | {"usage_reason": reason})
+    return constraints.request_relaxation(row=row, terms=terms, by=by)
+
 
 RELAX = desk.Gate(
     slug=constraints.RELAX_GATE,
@@ -11,6 +25,22 @@ RELAX = desk.Gate(
     perform=constraints.perform_relaxation,
     default_approvals={"compliance-officer": 1},
     asking_needs_proof=True,
+    ask_again=_relax_again,
+    instead="Tighten the constraint instead: that acts at once.",
+)
+
+POLICY = desk.Gate(
+    slug=policies.GATE,
+    title="Change a gate policy",
+    content=policies.content_of,
+    perform=policies.perform,
+    check=policies.check,
+    authors=lambda proposal: [proposal.proposed_by],
+    default_approvals={"compliance-officer": 1},
+    asking_needs_proof=True,
+    author_never_approves=True,
+    ask_again=policies.propose_again,
+    instead="Propose the former values instead.",
 )
 RELAX_RULE = desk.Gate(
     slug=tag_rules.GATE,
@@ -19,6 +49,8 @@ RELAX_RULE = desk.Gate(
     perform=tag_rules.perform_relaxation,
     default_approvals={"compliance-officer": 1},
     asking_needs_proof=True,
+    ask_again=tag_rules.ask_again,
+    instead="Tighten the rule instead: that acts at once.",
 )
 DECLASSIFY = desk.Gate(
     slug=declassifications.GATE,
@@ -28,6 +60,8 @@ DECLASSIFY = desk.Gate(
     authors=lambda one: [one.requested_by],
     default_approvals={"compliance-officer": 1},
     asking_needs_proof=True,
+    ask_again=declassifications.ask_again,
+    instead="End the declassification instead: that acts at once.",
 )
 ERASE = desk.Gate(
     slug=erasing.GATE,
@@ -50,5 +84,5 @@ LIFT = desk.Gate(
     asking_needs_proof=True,
 )  # fmt: skip
 
-for gate in (RELAX, RELAX_RULE, DECLASSIFY, ERASE, LIFT):
+for gate in (RELAX, RELAX_RULE, DECLASSIFY, POLICY, ERASE, LIFT):
     desk.register_gate(gate)

@@ -2,10 +2,12 @@
 
 from django.urls import path
 
+from governance.approvals import views as approvals
 from governance.compliance import views as compliance
+from governance.people import views as people
 from governance.portal import views
-from governance.rules import views as rules
 from governance.record import pages as record_pages
+from governance.rules import views as rules
 
 app_name = "governance"
 urlpatterns = [
@@ -25,5 +27,7 @@ urlpatterns = [
     path("compliance/mapping/", compliance.mapping, name="compliance-mapping"),
     path("compliance/questions/", compliance.save_question, name="compliance-save-question"),
     path("compliance/questions/<uuid:pk>/delete/", compliance.delete_question, name="compliance-delete-question"),
+    path("my-approvals/", approvals.my_approvals, name="my-approvals"),
+    path("see-as/", people.see_as, name="see-as"),
     path("search/", views.search, name="search"),
 ]

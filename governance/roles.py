@@ -5,12 +5,14 @@ An app declares its grants in `<app>/roles.py` as `GRANTS: dict[role slug, tuple
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
 from django.apps import AppConfig, apps
 from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Group, Permission
+from django.db.models import QuerySet
 
 ROLES: dict[str, tuple[str, str]] = {
     "data-steward": (
@@ -64,7 +66,19 @@ def group_for(slug: str) -> Group:
 
 def roles_of(user: Any) -> set[str]:
     """Slugs of the roles that an account holds through its groups; superusers hold none by that alone."""
-    return set(user.groups.filter(role__isnull=False).values_list("role__slug", flat=True))
+    from governance.models import RoleDescription
+    from governance.models.collections import groups_of
+
+    return set(RoleDescription.objects.filter(group__in=groups_of(user)).values_list("slug", flat=True))
+
+
+def holders_of(slugs: Iterable[str]) -> QuerySet[Any]:
+    """Active accounts of people that hold one of these roles now."""
+    from governance.models import User
+    from governance.models.collections import memberships
+
+    holding = memberships().filter(group__role__slug__in=list(slugs)).values("user_id")
+    return User.objects.filter(is_active=True, person__isnull=False, pk__in=holding)
 
 
 def _grants_of(app_config: AppConfig) -> dict[str, tuple[str, ...]] | None:
@@ -90,6 +104,7 @@ _EVERYONE_MAY = (
     "governance.view_constraintchange",
     "governance.view_approvalrequest",
     "governance.view_roledescription",
+    "governance.view_delegation",
 )
 
 _MAY_CHANGE_CONSTRAINTS = (
@@ -110,7 +125,10 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "governance.add_tagrule",
     ),
     "domain-expert": _MAY_CHANGE_CONSTRAINTS,
-    "approver": (*_EVERYONE_MAY, "governance.decide_approvalrequest", "governance.view_gatepolicy"),
+    "approver": (
+        *_EVERYONE_MAY, "governance.decide_approvalrequest", "governance.view_gatepolicy",
+        "governance.view_policyproposal", "governance.add_policyproposal", "governance.add_delegation",
+    ),
     "compliance-officer": (
         *_EVERYONE_MAY,
         "governance.read_every_row",
@@ -119,6 +137,12 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "governance.view_declassification",
         "governance.view_tagrule",
         "governance.view_gatepolicy",
+        "governance.view_policyproposal",
+        "governance.add_policyproposal",
+        "governance.add_delegation",
+        "governance.view_accountlink",
+        "governance.view_membershipend",
+        "governance.view_seenas",
         "governance.view_user",
         "governance.view_recordentry",
         "governance.view_checkpoint",

@@ -57,7 +57,18 @@ class Desk:
         self.other = account("other", "compliance-officer")
         self.second_account = account("one again", "compliance-officer", person=self.one.person)
         self.chief = account("chief", "compliance-officer", "data-steward", is_superuser=True)
+        self.deputy = account("deputy", "viewer")
+        self.deputy.groups.add(self.readers())
+        self.root = account("root", is_superuser=True)
         self.connection = Connection.objects.create(name="catalog", owner=self.steward)
+
+    def readers(self) -> Any:
+        """A group that sees every row and signs nothing by itself."""
+        from django.contrib.auth.models import Group, Permission
+
+        group = Group.objects.create(name="readers")
+        group.permissions.add(Permission.objects.get(codename="read_every_row"))
+        return group
 
     def ask(self, *, by: Any = None, signatures: int = 1) -> Any:
         """A request to permit every use of a Sheet that permits one."""
@@ -170,6 +181,88 @@ class Desk:
             found = self.race(request, self.decide(request, self.one), expire)
         return expect(found, [(["done", "done"], "approved", 1), (["AlreadyDecided", "done"], "expired", 0)])
 
+    def delegated_approval_and_revocation(self) -> Outcome:
+        from governance.approvals import delegations
+
+        request = self.ask()
+        lent = delegations.delegate(
+            by=self.one, to=self.deputy, role="compliance-officer", until=in_a_day(), reason="on leave"
+        )
+        found = self.race(
+            request, self.decide(request, self.deputy), lambda: delegations.revoke(delegation=lent, by=self.one)
+        )
+        return expect(found, [(["done", "done"], "approved", 1), (["NotPermitted", "done"], "pending", 0)])
+
+    def deputy_and_who_lent_the_right(self) -> Outcome:
+        """Two are needed, and these two count once."""
+        from governance.approvals import delegations
+
+        request = self.ask(signatures=2)
+        lent = delegations.delegate(
+            by=self.one, to=self.deputy, role="compliance-officer", until=in_a_day(), reason="on leave"
+        )
+        found = self.race(request, self.decide(request, self.deputy), self.decide(request, self.one))
+        delegations.revoke(delegation=lent, by=self.one)
+        return expect(found, [(["AlreadyDecided", "done"], "pending", 1)])
+
+    def approval_and_linking_with_who_asked(self) -> Outcome:
+        """A signature given first stands where it was the last one needed; linked first, it is refused."""
+        from governance.people import linking
+
+        request, signer = self.ask(), self.fresh_officer()
+        found = self.race(
+            request, self.decide(request, signer),
+            lambda: linking.link(account=signer, other=self.steward, by=self.root, reason="the same badge"),
+        )  # fmt: skip
+        linking.part(account=signer, by=self.root, reason="the next race")
+        return expect(found, [(["done", "done"], "approved", 1), (["SameApprover", "done"], "pending", 0)])
+
+    def first_approval_and_linking_with_who_asked(self) -> Outcome:
+        """Where another signature is still missing, nothing of the linked account counts, whichever came first."""
+        from governance.people import linking
+
+        request, signer = self.ask(signatures=2), self.fresh_officer()
+        found = self.race(
+            request, self.decide(request, signer),
+            lambda: linking.link(account=signer, other=self.steward, by=self.root, reason="the same badge"),
+        )  # fmt: skip
+        if any(not hasattr(one, "withdrawal") for one in request.approvals.all()):
+            found.problems.append("a signature of the person who asked counts")
+        linking.part(account=signer, by=self.root, reason="the next race")
+        return expect(found, [(["done", "done"], "pending", 1), (["SameApprover", "done"], "pending", 0)])
+
+    def fresh_officer(self) -> Any:
+        from governance.models import Person, User
+
+        name = f"officer {next(self.names)}"
+        user = User.objects.create_user(name, person=Person.objects.create(name=name), is_staff=True)
+        user.groups.add(self.officers)
+        return user
+
+    def last_approval_and_withdrawal_of_the_first(self) -> Outcome:
+        from governance import desk
+
+        request = self.ask(signatures=2)
+        self.decide(request, self.one)()
+        signed = request.approvals.get()
+        found = self.race(
+            request, self.decide(request, self.other),
+            lambda: desk.take_back(approval=signed, by=self.one, reason="on second thoughts"),
+        )  # fmt: skip
+        return expect(found, [(["ApprovalInUse", "done"], "approved", 2), (["done", "done"], "pending", 2)])
+
+    def two_withdrawals_of_one_signature(self) -> Outcome:
+        from governance import desk
+
+        request = self.ask(signatures=2)
+        self.decide(request, self.one)()
+        signed = request.approvals.get()
+
+        def take_back() -> object:
+            return desk.take_back(approval=signed, by=self.one, reason="on second thoughts")
+
+        return expect(self.race(request, take_back, take_back), [(["AlreadyDecided", "done"], "pending", 1)])
+
     def race(self, request: Any, *both: Callable[[], object], left: int = ALLOWED_AFTER) -> Outcome:
         """Let both go at once, and look at what stands afterwards; an approval leaves `left` permitted."""
         from governance.models import ApprovalRequest, ConstraintChange
@@ -181,7 +274,7 @@ class Desk:
         for thread in threads:
             thread.join(120)
         request = ApprovalRequest.objects.get(pk=request.pk)
-        signed = list(request.approvals.all())
+        signed = list(request.approvals.select_related("withdrawal"))
         changes = ConstraintChange.objects.filter(object_id=self.sheet.pk, new_allowed=ALLOWED_AFTER).count()
         found = Outcome(sorted(fared), request.state, len(signed), changes)
         found.problems += self.broken(request, signed, changes, left)
@@ -190,7 +283,7 @@ class Desk:
     def broken(self, request: Any, signed: list[Any], changes: int, left: int) -> list[str]:
         """What may never be, whoever was faster."""
         self.sheet.refresh_from_db()
-        approvals = [one for one in signed if one.verdict == "approve"]
+        approvals = [one for one in signed if one.verdict == "approve" and not hasattr(one, "withdrawal")]
         rules = {
             "the step was made more than once": changes <= 1,
             "the step was made and the request is not approved, or the other way round":
@@ -202,6 +295,12 @@ class Desk:
                 self.sheet.allowed_uses == (left if request.state == "approved" else min(left, ALLOWED_BEFORE)),
         }  # fmt: skip
         return [rule for rule, holds in rules.items() if not holds]
+
+
+def in_a_day() -> Any:
+    from django.utils import timezone
+
+    return timezone.now() + timedelta(days=1)
 
 
 @contextmanager
@@ -250,7 +349,10 @@ def expect(found: Outcome, right: list[tuple[list[str], str, int]]) -> Outcome:
 RACES = (
     "two_approve", "two_approve_where_two_are_needed", "one_person_with_two_accounts", "a_superuser_who_asked",
     "approval_and_rejection", "approval_and_withdrawal", "approval_and_loss_of_the_role",
-    "approval_and_stricter_terms", "approval_and_expiry",
+    "approval_and_stricter_terms", "approval_and_expiry", "delegated_approval_and_revocation",
+    "deputy_and_who_lent_the_right", "approval_and_linking_with_who_asked",
+    "first_approval_and_linking_with_who_asked", "last_approval_and_withdrawal_of_the_first",
+    "two_withdrawals_of_one_signature",
 )  # fmt: skip
 
 

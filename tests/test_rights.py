@@ -23,13 +23,17 @@ from django.urls import URLPattern, reverse
 from governance import access
 from governance.admin_base import DeskAdmin
 from governance.models import (
+    AccountLink,
     Collection,
     ErasureRequest,
     EvidenceExport,
     GatePolicy,
     LegalHold,
+    MembershipEnd,
     Person,
+    PolicyProposal,
     SavedQuestion,
+    SeenAs,
     TagRule,
     User,
 )
@@ -42,6 +46,8 @@ WORD = "zanzibar"
 SHARED_BY_ALL = {
     User, Person, LabelType, ModelEndpoint, TagRule, GatePolicy, SavedQuestion, EvidenceExport, LegalHold,
     ErasureRequest,
+    User, Person, LabelType, ModelEndpoint, TagRule, GatePolicy, PolicyProposal, SavedQuestion, EvidenceExport,
+    AccountLink, MembershipEnd, SeenAs,
 }  # fmt: skip
 TEAM_ROLES = ("data-steward", "domain-expert", "approver", "ml-engineer", "agent-developer", "viewer")
 BODY = {

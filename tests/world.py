@@ -13,17 +13,21 @@ from typing import Any
 from uuid import uuid4
 
 from django.apps import apps
+from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.utils import timezone
 
 from governance.ids import uuid7
 from governance.models import (
+    AccountLink,
     ApiToken,
     Approval,
     ApprovalRequest,
+    ApprovalWithdrawal,
     ConstraintChange,
     Declassification,
+    Delegation,
     Derivation,
     DerivationParent,
     ErasureRequest,
@@ -32,9 +36,13 @@ from governance.models import (
     Job,
     KeptAnswer,
     LegalHold,
+    MembershipEnd,
     Person,
+    PolicyProposal,
     RecordArchive,
+    Reminder,
     SavedQuestion,
+    SeenAs,
     SignInEvent,
     TagRule,
     User,
@@ -264,8 +272,33 @@ def _add_ground(world: World, word: str, owner: User, now: Any) -> None:
         created_by=owner, expires_at=now + timedelta(days=1),
     ))  # fmt: skip
     world.add(KeptAnswer(user=owner, key=f"{word} key", request_digest="0" * 64, status=201))
+    _add_people(world, word, owner, now)
     world[TagRule] = TagRule.objects.get(tag="PHI")
+
+
+def _add_people(world: World, word: str, owner: User, now: Any) -> None:
+    other = User.objects.create_user(f"{word}-deputy", person=Person.objects.create(name=f"{word} deputy"))
+    group = Group.objects.create(name=f"{word} guests")
+    owner.groups.add(group)
     world[GatePolicy] = GatePolicy.objects.get(gate="sheet-publish")
+    world.add(PolicyProposal(
+        policy=world[GatePolicy], approvals={"approver": 2}, author_may_approve=False, lifetime_days=30,
+        reauthenticate_minutes=15, comment_required=True, proposed_by=owner,
+    ))  # fmt: skip
+    world.add(ApprovalWithdrawal(approval=world[Approval], withdrawn_by=owner, reason=f"of {word}"))
+    world.add(Delegation(
+        delegator=owner, delegate=other, role="approver", reason=f"of {word}", until=now + timedelta(days=1)
+    ))  # fmt: skip
+    world.add(Reminder(
+        request=world[ApprovalRequest], person=owner.person, account=owner, day=now.date(), why="open"
+    ))  # fmt: skip
+    world.add(AccountLink(
+        account=owner, other=other, old_person=other.person, new_person=owner.person, way="admin", reason=f"of {word}",
+    ))  # fmt: skip
+    world.add(MembershipEnd(
+        user=owner, group=group, until=now + timedelta(days=30), reason=f"of {word}", set_by=owner,
+    ))  # fmt: skip
+    world.add(SeenAs(looked_by=owner, account=owner, kind="workbench.sheet"))
 
 
 def _digest(text: str) -> str:

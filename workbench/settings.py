@@ -311,6 +311,19 @@ ARCHIVE_EVERY = 86_400 if RECORD_ARCHIVE_DAYS else 0
 SEAL_EVERY = number("WORKBENCH_SEAL_EVERY", 60)
 TAGS_EVERY = number("WORKBENCH_TAGS_EVERY", 900)
 EXPIRY_EVERY = number("WORKBENCH_EXPIRY_EVERY", 300)
+# Reminding of open approvals: how often a worker looks, and after how many days a request waits long.
+REMIND_EVERY = number("WORKBENCH_REMIND_EVERY", 3600)
+REMIND_AFTER_DAYS = number("WORKBENCH_REMIND_AFTER_DAYS", 3)
+# The outgoing mail server. Without one nothing is sent, and pages say so.
+EMAIL_HOST = text("WORKBENCH_EMAIL_HOST")
+EMAIL_PORT = number("WORKBENCH_EMAIL_PORT", 587)
+EMAIL_HOST_USER = text("WORKBENCH_EMAIL_USER")
+EMAIL_HOST_PASSWORD = text("WORKBENCH_EMAIL_PASSWORD")
+EMAIL_USE_TLS = flag("WORKBENCH_EMAIL_TLS", default=True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = text("WORKBENCH_EMAIL_FROM", "workbench@localhost")
+# Where people reach the portal, for links in messages.
+SITE_URL = text("WORKBENCH_SITE_URL", "http://localhost:8000").rstrip("/")
 EXPORT_ROOT = DATA_DIR / "exports"
 MLFLOW_TRACKING_URI = text("MLFLOW_TRACKING_URI", f"sqlite:///{DATA_DIR / 'mlflow.db'}")
 MLFLOW_ARTIFACTS = DATA_DIR / "mlflow-artifacts"

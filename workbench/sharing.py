@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -31,11 +32,17 @@ class ShareForm(forms.Form):
         help_text="A role or a team: everyone in it, also who joins later. Leave empty to share with one account.",
     )
     level = forms.ChoiceField(choices=[("view", "may see it"), ("change", "may see and change it")])
+    until = forms.DateTimeField(
+        required=False, help_text="From this moment it grants nothing. Empty: no end.",
+        widget=forms.DateTimeInput(attrs={"placeholder": "2027-03-31 00:00"}),
+    )
 
 
-def _share(*, collection: Collection, by: User, user: str, group: str, level: str) -> None:
+def _share(
+    *, collection: Collection, by: User, user: str, group: str, level: str, until: datetime | None = None
+) -> None:
     to = access.grantee(collection=collection, by=by, user=user, group=group)
-    access.share(collection=collection, to=to, level=level, by=by)
+    access.share(collection=collection, to=to, level=level, by=by, until=until)
 
 
 def is_shared(collection: Collection) -> bool:
@@ -59,6 +66,7 @@ SHARE = Step(
     form=ShareForm,
     available=_is_owner,
     success="Shared.",
+    aside=lambda collection, user: {"shares": access.shares_of(collection)},
 )
 
 
@@ -74,4 +82,5 @@ def share_whole(attribute: str) -> Step:
         argument="version",
         available=lambda version, user: _is_owner(getattr(version, attribute), user),
         lead="All versions are shared together.",
+        aside=lambda version, user: {"shares": access.shares_of(getattr(version, attribute))},
     )

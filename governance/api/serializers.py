@@ -1,4 +1,4 @@
-"""JSON of jobs, approvals, constraint changes, tokens and the record."""
+"""JSON of jobs, constraint changes, the record and tokens."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from rest_framework import serializers
 from governance.api.fields import ClassificationField, UsesField
 from governance.models import (
     ApiToken,
-    Approval,
-    ApprovalRequest,
     Checkpoint,
     ConstraintChange,
     Job,
@@ -36,40 +34,6 @@ class JobSerializer(serializers.ModelSerializer):
             "rate", "eta_seconds", "is_finished", "attempt", "cancel_requested_at", "result", "error",
             "requested_by", "created_at", "started_at", "finished_at",
         )  # fmt: skip
-
-
-class ApprovalSerializer(serializers.ModelSerializer):
-    """One signature."""
-
-    approver = serializers.StringRelatedField()
-
-    class Meta:
-        model = Approval
-        fields = ("approver", "role", "verdict", "comment", "signed_at")
-
-
-class ApprovalRequestSerializer(serializers.ModelSerializer):
-    """One request with its signatures."""
-
-    requested_by = serializers.StringRelatedField()
-    approvals = ApprovalSerializer(many=True, read_only=True)
-    subject_kind = serializers.SerializerMethodField()
-
-    class Meta:
-        model = ApprovalRequest
-        fields = (
-            "id", "gate", "subject_kind", "object_id", "subject_label", "state", "reason", "payload", "needed",
-            "fingerprint", "requested_by", "requested_at", "expires_at", "decided_at", "approvals",
-        )  # fmt: skip
-
-    def get_subject_kind(self, request: ApprovalRequest) -> str:
-        return f"{request.content_type.app_label}.{request.content_type.model}"
-
-
-class DecisionSerializer(serializers.Serializer):
-    """A signature: the comment goes on record."""
-
-    comment = serializers.CharField(max_length=4000)
 
 
 class ConstraintChangeSerializer(serializers.ModelSerializer):

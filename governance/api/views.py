@@ -136,6 +136,17 @@ class ShareSerializer(GranteeSerializer):
     """To whom, and how far."""
 
     level = serializers.ChoiceField(choices=sorted(access.LEVELS))
+    until = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
+
+class HeldShareSerializer(serializers.Serializer):
+    """What one account or group was granted; `is_over` once its end has passed."""
+
+    name = serializers.CharField()
+    is_group = serializers.BooleanField()
+    level = serializers.CharField()
+    until = serializers.DateTimeField(allow_null=True)
+    is_over = serializers.BooleanField()
 
 
 class ShareActions:
@@ -144,12 +155,20 @@ class ShareActions:
     @extend_schema(request=ShareSerializer, responses={204: None})
     @action(detail=True, methods=["post"])
     def share(self, request: Request, pk: str | None = None) -> Response:
-        """Grant one account or group the right to see (view) or to change this row."""
+        """Grant one account or group the right to see (view) or to change this row, for good or until a moment."""
         asked = self.valid(ShareSerializer)  # type: ignore[attr-defined]
         row: Collection = self.get_object()  # type: ignore[attr-defined]
         to = access.grantee(collection=row, by=request.user, user=asked["user"], group=asked["group"])
-        access.share(collection=row, to=to, level=asked["level"], by=request.user)
+        access.share(collection=row, to=to, level=asked["level"], by=request.user, until=asked["until"])
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(responses=HeldShareSerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"], pagination_class=None)
+    def shares(self, request: Request, pk: str | None = None) -> Response:
+        """With whom this row is shared, how far and until when; for its owner."""
+        row: Collection = self.get_object()  # type: ignore[attr-defined]
+        held = access.shares_held(collection=row, by=request.user)
+        return Response(HeldShareSerializer(held, many=True).data)
 
     @extend_schema(request=GranteeSerializer, responses={204: None})
     @action(detail=True, methods=["post"])

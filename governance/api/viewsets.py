@@ -1,4 +1,4 @@
-"""The API of jobs, approvals, tokens and the record."""
+"""The API of jobs, the record and tokens."""
 
 from __future__ import annotations
 
@@ -13,12 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance import desk, jobs
-from governance.api.fields import OptionalReasonSerializer
 from governance.api.serializers import (
     ApiTokenSerializer,
-    ApprovalRequestSerializer,
     CheckpointSerializer,
-    DecisionSerializer,
     JobSerializer,
     MadeTokenSerializer,
     NewTokenSerializer,
@@ -26,7 +23,7 @@ from governance.api.serializers import (
 )
 from governance.api.views import ScopedViewSet, accepted
 from governance.errors import NotPermitted
-from governance.models import ApiToken, ApprovalRequest, Checkpoint, Job, RecordEntry
+from governance.models import ApiToken, Checkpoint, Job, RecordEntry
 from governance.record import checking
 from governance.sign_in import services
 from governance.sign_in.services import MINUTES_FOR_TOKENS
@@ -44,48 +41,6 @@ class JobViewSet(ScopedViewSet):
     def cancel(self, request: Request, pk: str | None = None) -> Response:
         """Ask the job to stop."""
         return self.shown(jobs.cancel(job=self.get_object(), by=request.user))
-
-
-class ApprovalRequestViewSet(ScopedViewSet):
-    """Steps that wait for a second person, and what became of them."""
-
-    queryset = ApprovalRequest.objects.select_related("requested_by", "content_type").prefetch_related(
-        "approvals__approver"
-    )
-    serializer_class = ApprovalRequestSerializer
-    filterset_fields = ("gate", "state", "object_id")
-    cursor_ordering = ("-requested_at", "-id")
-
-    def get_queryset(self) -> QuerySet[Any]:
-        if getattr(self, "swagger_fake_view", False):
-            return self.queryset.none()
-        visible = desk.requests_visible_to(self.request.user).values("pk")
-        return self.queryset.filter(pk__in=visible)
-
-    @extend_schema(request=DecisionSerializer)
-    @action(detail=True, methods=["post"])
-    def approve(self, request: Request, pk: str | None = None) -> Response:
-        """Sign for it. The last signature needed makes the step."""
-        return self._decide(request, approve=True)
-
-    @extend_schema(request=DecisionSerializer)
-    @action(detail=True, methods=["post"])
-    def reject(self, request: Request, pk: str | None = None) -> Response:
-        """Sign against it; the request is closed."""
-        return self._decide(request, approve=False)
-
-    @extend_schema(request=OptionalReasonSerializer)
-    @action(detail=True, methods=["post"])
-    def withdraw(self, request: Request, pk: str | None = None) -> Response:
-        """Take back one's own request."""
-        reason = self.valid(OptionalReasonSerializer)["reason"]
-        return self.shown(desk.withdraw(request=self.get_object(), by=request.user, reason=reason))
-
-    def _decide(self, request: Request, *, approve: bool) -> Response:
-        comment = self.valid(DecisionSerializer)["comment"]
-        return self.shown(
-            desk.decide(request=self.get_object(), by=request.user, approve=approve, comment=comment)
-        )
 
 
 class RecordEntryViewSet(ScopedViewSet):

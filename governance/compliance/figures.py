@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from django.apps import apps
 from django.db.models import Count, QuerySet
 from django.db.models.functions import TruncDate
 from django.urls import reverse
@@ -16,7 +17,16 @@ from django.utils.dateparse import parse_datetime
 
 from governance.compliance import filters
 from governance.compliance.questions import changes_url
-from governance.models import ApprovalRequest, Checkpoint, ConstraintChange, Job, RecordEntry
+from governance.models import (
+    ApprovalRequest,
+    Checkpoint,
+    ConstraintChange,
+    GroupGrant,
+    Job,
+    MembershipEnd,
+    RecordEntry,
+    UserGrant,
+)
 from governance.record import checking, sealing, triggers
 
 if TYPE_CHECKING:
@@ -95,6 +105,33 @@ def expiring(days: int = EXPIRING_DAYS) -> list[Expiring]:
         ending = model._default_manager.filter(permitted_until__gt=now, permitted_until__lte=end)
         soon += map(_expiring, ending.order_by("permitted_until")[:SHOWN_AT_MOST])
     return sorted(soon, key=lambda one: one.until)[:SHOWN_AT_MOST]
+
+
+def rights_that_end(days: int = EXPIRING_DAYS) -> list[Expiring]:
+    """Shares and memberships that end within so many days, the next one first."""
+    now = timezone.now()
+    soon = {"until__gt": now, "until__lte": now + timedelta(days=days)}
+    ends = MembershipEnd.objects.filter(**soon).select_related("user", "group")
+    found = [_membership(end) for end in ends[:SHOWN_AT_MOST]]
+    for model in apps.get_models():
+        if issubclass(model, UserGrant | GroupGrant):
+            whom = "user" if issubclass(model, UserGrant) else "group"
+            grants = model._default_manager.filter(permission__codename__startswith="view_", **soon)
+            grants = grants.select_related("content_object", whom).order_by("until")
+            found += [_ending_share(grant, getattr(grant, whom)) for grant in grants[:SHOWN_AT_MOST]]
+    return sorted(found, key=lambda one: one.until)[:SHOWN_AT_MOST]
+
+
+def _ending_share(grant: Any, to: Any) -> Expiring:
+    from governance.admin_base import row_url
+
+    row = grant.content_object
+    return Expiring(label=f"{row._meta.verbose_name} {row} shared with {to}", url=row_url(row), until=grant.until)
+
+
+def _membership(end: MembershipEnd) -> Expiring:
+    url = reverse("admin:governance_membershipend_change", args=[end.pk])
+    return Expiring(label=f"{end.user} in {end.group}", url=url, until=end.until)
 
 
 def _expiring(row: Any) -> Expiring:

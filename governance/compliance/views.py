@@ -40,6 +40,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "days": figures.changes_by_day(),
         "chart_days": figures.CHART_DAYS,
         "expiring": figures.expiring(),
+        "ending": figures.rights_that_end(),
         "expiring_days": figures.EXPIRING_DAYS,
         "standing": questions.STANDING,
         "saved": [

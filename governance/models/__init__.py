@@ -1,13 +1,23 @@
 """The tables of the ground floor."""
 
 from governance.models.answers import KeptAnswer
-from governance.models.approvals import Approval, ApprovalRequest, GatePolicy
+from governance.models.approvals import (
+    Approval,
+    ApprovalRequest,
+    ApprovalWithdrawal,
+    Delegation,
+    GatePolicy,
+    PolicyProposal,
+    Reminder,
+)
 from governance.models.collections import (
     Collection,
     CollectionQuerySet,
+    GroupGrant,
     MemberQuerySet,
     RoleQuerySet,
     Tracked,
+    UserGrant,
 )
 from governance.models.compliance import EvidenceExport, SavedQuestion
 from governance.models.constraints import (
@@ -22,21 +32,24 @@ from governance.models.constraints import (
     TagRule,
 )
 from governance.models.jobs import Job
-from governance.models.people import Person, RoleDescription, User
+from governance.models.people import AccountLink, MembershipEnd, Person, RoleDescription, SeenAs, User
 from governance.models.record import Checkpoint, Erasure, RecordEntry, RecordValues, SealedEntry, SigningKey
 from governance.models.retention import ErasureRequest, LegalHold, RecordArchive
 from governance.models.sign_in import ApiToken, SignInEvent
 
 __all__ = [
+    "AccountLink",
     "ApiToken",
     "Approval",
     "ApprovalRequest",
+    "ApprovalWithdrawal",
     "Checkpoint",
     "Collection",
     "CollectionQuerySet",
     "ConstrainedModel",
     "ConstraintChange",
     "Declassification",
+    "Delegation",
     "Derivation",
     "DerivationParent",
     "Erasure",
@@ -45,22 +58,28 @@ __all__ = [
     "GatePolicy",
     "GovernedQuerySet",
     "GovernedRow",
+    "GroupGrant",
     "Job",
     "KeptAnswer",
     "LegalHold",
     "MemberQuerySet",
+    "MembershipEnd",
     "PermittedQuerySet",
     "Person",
+    "PolicyProposal",
     "RecordArchive",
     "RecordEntry",
     "RecordValues",
+    "Reminder",
     "RoleDescription",
     "RoleQuerySet",
     "SavedQuestion",
     "SealedEntry",
+    "SeenAs",
     "SignInEvent",
     "SigningKey",
     "TagRule",
     "Tracked",
     "User",
+    "UserGrant",
 ]

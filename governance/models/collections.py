@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 from simple_history.models import HistoricalRecords
 
@@ -51,6 +53,45 @@ class Tracked(models.Model):
         abstract = True
 
 
+class UserGrant(UserObjectPermissionBase):
+    """One grant of one account on one row, for good or until a moment."""
+
+    until = models.DateTimeField(null=True, blank=True)
+
+    class Meta(UserObjectPermissionBase.Meta):
+        abstract = True
+
+
+class GroupGrant(GroupObjectPermissionBase):
+    """One grant of one group on one row, for good or until a moment."""
+
+    until = models.DateTimeField(null=True, blank=True)
+
+    class Meta(GroupObjectPermissionBase.Meta):
+        abstract = True
+
+
+def in_force() -> Q:
+    """Grants that have no end, or one that has not come."""
+    return Q(until=None) | Q(until__gt=timezone.now())
+
+
+def memberships() -> models.QuerySet[Any]:
+    """Who is in which group now: a membership that has ended counts nowhere, removed yet or not."""
+    from governance.models.people import MembershipEnd, User
+
+    through: Any = User.groups.through
+    ended = MembershipEnd.objects.filter(
+        user_id=OuterRef("user_id"), group_id=OuterRef("group_id"), until__lte=timezone.now()
+    )
+    return through.objects.filter(~Exists(ended))  # type: ignore[no-any-return]
+
+
+def groups_of(user: Any) -> models.QuerySet[Any]:
+    """Ids of the groups that an account is in now."""
+    return memberships().filter(user_id=user.pk).values("group_id")
+
+
 def sees_every_row(user: User, action: str) -> bool:
     """Superusers, and for reading those who audit."""
     return user.is_superuser or (action == "view" and user.has_perm("governance.read_every_row"))
@@ -74,8 +115,8 @@ class CollectionQuerySet(models.QuerySet):
         this_row = {"content_object": OuterRef("pk"), "permission__codename": codename}
         grants: Any = get_user_obj_perms_model(self.model)  # type: ignore[arg-type]
         group_grants: Any = get_group_obj_perms_model(self.model)  # type: ignore[arg-type]
-        by_name = grants.objects.filter(user=user, **this_row)
-        by_group = group_grants.objects.filter(group__user=user, **this_row)
+        by_name = grants.objects.filter(in_force(), user=user, **this_row)
+        by_group = group_grants.objects.filter(in_force(), group__in=groups_of(user), **this_row)
         return Q(Exists(by_name)) | Q(Exists(by_group))
 
 

@@ -56,6 +56,22 @@ def json_pretty(value: Any, depth: int = 0) -> SafeString:
     return body if depth else format_html('<div class="json">{}</div>', body)
 
 
+def shown(value: Any) -> SafeString:
+    """Content of a request: what would change as a table of before and after, anything else as JSON."""
+    if not (isinstance(value, Mapping) and {"before", "after"} <= value.keys()):
+        return json_pretty(value)
+    before, after = value["before"], value["after"]
+    rows = format_html_join("", '<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>', (
+        (name, before.get(name, "—"), after.get(name, "—")) for name in {**before, **after}
+    ))  # fmt: skip
+    rest = {name: item for name, item in value.items() if name not in {"before", "after"}}
+    return format_html(
+        '{}<div class="table-scroll" tabindex="0"><table><thead><tr><th scope="col">Value</th><th scope="col">Now</th>'
+        '<th scope="col">Proposed</th></tr></thead><tbody>{}</tbody></table></div>',
+        json_pretty(rest) if rest else "", rows,
+    )  # fmt: skip
+
+
 def _json_body(value: Any, depth: int) -> SafeString:
     if isinstance(value, Mapping) and value:
         pairs = ((key, json_pretty(item, depth + 1)) for key, item in value.items())

@@ -81,6 +81,7 @@ SECTIONS: tuple[Section, ...] = (
         (
             Entry("Compliance desk", "governance:compliance", "governance.view_recordentry"),
             _changelist("Approvals", "governance.approvalrequest"),
+            _changelist("Delegations", "governance.delegation"),
             _changelist("Constraint changes", "governance.constraintchange"),
             _changelist("Record", "governance.recordentry"),
             _changelist("Checkpoints", "governance.checkpoint"),
@@ -102,6 +103,9 @@ SECTIONS: tuple[Section, ...] = (
             _changelist("Roles", "governance.roledescription"),
             _changelist("Users", "governance.user"),
             _changelist("Groups", "auth.group"),
+            _changelist("Ending memberships", "governance.membershipend"),
+            _changelist("Linked accounts", "governance.accountlink"),
+            Entry("See as", "governance:see-as", "governance.add_seenas"),
             _changelist("Tokens", "governance.apitoken"),
             Entry("API", "/api/v1/docs/"),
         ),

@@ -8,12 +8,14 @@ from typing import Any
 from django.urls import reverse
 
 from governance import desk
+from governance.approvals import reminders
 from governance.compliance import figures
 from governance.portal import navigation, overview
 
 
 def register() -> None:
     overview.register_queue(requests_to_sign)
+    overview.register_queue(changes_asked_for)
     overview.register_queue(writes_past_every_door)
     navigation.register_count("admin:governance_approvalrequest_changelist", count_to_sign)
 
@@ -29,11 +31,26 @@ def requests_to_sign(user: Any) -> Iterator[overview.QueueRow]:
     """The oldest requests that this person may sign."""
     from governance.admin_base import row_url
 
+    reminded = reminders.todays(user)
     for request in desk.waiting_for(user).select_related("requested_by").order_by("requested_at")[:8]:
+        asked = f"asked by {request.requested_by.display_name}: {request.reason[:80]}"
         yield overview.QueueRow(
             what=request.title,
             source=request.subject_label,
-            why=f"asked by {request.requested_by.display_name}: {request.reason[:80]}",
+            why=f"reminder: waits since {request.requested_at:%d %b}; {asked}" if request.pk in reminded else asked,
+            url=row_url(request),
+        )
+
+
+def changes_asked_for(user: Any) -> Iterator[overview.QueueRow]:
+    """What this person asked for and must change first, with what the approver said."""
+    from governance.admin_base import row_url
+
+    for request in desk.changes_wanted(user)[:8]:
+        yield overview.QueueRow(
+            what=f"Changes asked for: {request.title}",
+            source=request.subject_label,
+            why=desk.last_words(request)[:160],
             url=row_url(request),
         )
 

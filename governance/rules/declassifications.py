@@ -166,6 +166,16 @@ def shown(one: Declassification) -> dict[str, Any]:
     }
 
 
+@transaction.atomic
+def ask_again(one: Declassification, request: ApprovalRequest, by: User, reason: str) -> ApprovalRequest:
+    """Ask once more for what came to nothing, with what it would change now."""
+    access.require(by, "governance.request_relaxation", one)
+    report = what_if(declassification=one, by=by).as_json()
+    return desk.request_approval(
+        gate=GATE, subject=one, by=by, reason=reason, payload=shown(one) | {"what_if": report}
+    )
+
+
 def perform(one: Declassification, request: ApprovalRequest, by: User) -> None:
     """The gate's step: it comes into force, for what is made already and for what will be.
 

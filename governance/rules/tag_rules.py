@@ -126,6 +126,11 @@ def request_relaxed_rule(*, rule: TagRule, terms: Rule, by: User) -> ApprovalReq
     )
 
 
+def ask_again(rule: TagRule, request: ApprovalRequest, by: User, reason: str) -> ApprovalRequest:
+    """Ask once more for what came to nothing."""
+    return request_relaxed_rule(rule=rule, terms=Rule.parse(request.payload | {"reason": reason}), by=by)
+
+
 def perform_relaxation(rule: TagRule, request: ApprovalRequest, by: User) -> None:
     """The gate's step: what was asked for and approved becomes the rule."""
     locked = _locked(rule)

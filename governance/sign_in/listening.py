@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from governance.models import SignInEvent
+from governance.people import linking
 from governance.sign_in import services
 from governance.sign_in.ways import address_of, has_proved, way_of, way_of_session
 
@@ -13,10 +14,12 @@ OUTCOME = SignInEvent.Outcome
 
 def connect() -> None:
     """Listen; called once, in `AppConfig.ready`."""
+    from allauth.account.models import EmailAddress
     from allauth.account.signals import authentication_step_completed
     from allauth.account.signals import user_logged_in as signed_in
     from allauth.mfa.signals import authentication_failed, authenticator_added, authenticator_removed
     from django.contrib.auth.signals import user_logged_in, user_logged_out
+    from django.db.models.signals import post_save
 
     user_logged_in.connect(_session_began, dispatch_uid="governance.session_began")
     signed_in.connect(_signed_in, dispatch_uid="governance.signed_in")
@@ -25,6 +28,7 @@ def connect() -> None:
     authentication_failed.connect(_code_refused, dispatch_uid="governance.code_refused")
     authenticator_added.connect(_factor_added, dispatch_uid="governance.factor_added")
     authenticator_removed.connect(_factor_removed, dispatch_uid="governance.factor_removed")
+    post_save.connect(_email_kept, sender=EmailAddress, dispatch_uid="governance.email_kept")
 
 
 def _session_began(request: Any, **_: Any) -> None:
@@ -35,6 +39,12 @@ def _signed_in(request: Any, user: Any, **_: Any) -> None:
     services.record_event(
         outcome=OUTCOME.SIGNED_IN, user=user, way=way_of_session(request), address=address_of(request)
     )
+    linking.link_by_email(user)
+
+
+def _email_kept(instance: Any, **_: Any) -> None:
+    if instance.verified:
+        linking.link_by_email(instance.user)
 
 
 def _signed_out(request: Any, user: Any, **_: Any) -> None:

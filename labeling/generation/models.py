@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from governance.ids import uuid7
-from governance.models import Collection, Derivation, GovernedRow, MemberQuerySet, Tracked
+from governance.models import Collection, Derivation, GovernedRow, GroupGrant, MemberQuerySet, Tracked, UserGrant
 from labeling.labels.models import CanonicalLabel, Content, GovernedMemberQuerySet
 from labeling.labelsets.models import LabelsetVersion, LabelType
 from labeling.prompts.models import TemplateVersion
@@ -103,13 +102,13 @@ class TrainingSheet(GenerationRecipe, Collection):
         return self.name
 
 
-class TrainingSheetUserPermission(UserObjectPermissionBase):
+class TrainingSheetUserPermission(UserGrant):
     """One grant of one account on one Training Sheet."""
 
     content_object = models.ForeignKey(TrainingSheet, on_delete=models.CASCADE)
 
 
-class TrainingSheetGroupPermission(GroupObjectPermissionBase):
+class TrainingSheetGroupPermission(GroupGrant):
     """One grant of one group on one Training Sheet."""
 
     content_object = models.ForeignKey(TrainingSheet, on_delete=models.CASCADE)

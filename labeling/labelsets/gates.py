@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from governance.desk import Gate
-from governance.models import User
+from governance.models import ApprovalRequest, User
 from labeling.labelsets import services
 from labeling.labelsets.models import LabelsetVersion
 
@@ -23,6 +23,10 @@ def _authors(version: LabelsetVersion) -> list[User]:
     return [version.created_by, *User.objects.filter(pk__in=editors)]
 
 
+def _ask_again(version: LabelsetVersion, request: ApprovalRequest, by: User, reason: str) -> ApprovalRequest:
+    return services.request_publish(version=version, by=by, reason=reason)
+
+
 PUBLISH_GATE = Gate(
     slug="labelset-publish",
     title="Publish labelset",
@@ -30,4 +34,6 @@ PUBLISH_GATE = Gate(
     perform=services.publish,
     check=services.check_publishable,
     authors=_authors,
+    ask_again=_ask_again,
+    instead="Archive the version instead, or publish a newer one.",
 )

@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from governance.ids import uuid7
-from governance.models import Collection, ConstrainedModel, MemberQuerySet, RoleQuerySet, Tracked
+from governance.models import Collection, ConstrainedModel, GroupGrant, MemberQuerySet, RoleQuerySet, Tracked, UserGrant
 from workbench.models import Sheet
 
 
@@ -41,13 +40,13 @@ class Labelset(ConstrainedModel, Collection):
         ]
 
 
-class LabelsetUserPermission(UserObjectPermissionBase):
+class LabelsetUserPermission(UserGrant):
     """One grant of one account on one labelset."""
 
     content_object = models.ForeignKey(Labelset, on_delete=models.CASCADE)
 
 
-class LabelsetGroupPermission(GroupObjectPermissionBase):
+class LabelsetGroupPermission(GroupGrant):
     """One grant of one group on one labelset."""
 
     content_object = models.ForeignKey(Labelset, on_delete=models.CASCADE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from governance.desk import Gate
-from governance.models import User
+from governance.models import ApprovalRequest, User
 from labeling.prompts import services
 from labeling.prompts.definition import FIELDS
 from labeling.prompts.models import TemplateVersion
@@ -26,6 +26,10 @@ def _authors(version: TemplateVersion) -> list[User]:
     return [version.created_by, *User.objects.filter(pk__in=editors)]
 
 
+def _ask_again(version: TemplateVersion, request: ApprovalRequest, by: User, reason: str) -> ApprovalRequest:
+    return services.request_publish(version=version, by=by, reason=reason)
+
+
 PUBLISH_GATE = Gate(
     slug="template-publish",
     title="Publish prompt template",
@@ -33,4 +37,6 @@ PUBLISH_GATE = Gate(
     perform=services.publish,
     check=services.check_publishable,
     authors=_authors,
+    ask_again=_ask_again,
+    instead="Archive the version instead, or publish a newer one.",
 )

@@ -8,10 +8,9 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
-from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from governance.ids import uuid7
-from governance.models import Collection, ConstrainedModel, MemberQuerySet, Tracked
+from governance.models import Collection, ConstrainedModel, GroupGrant, MemberQuerySet, Tracked, UserGrant
 from labeling.labelsets.models import Labelset, LabelType
 from workbench.models import ModelEndpoint
 
@@ -28,13 +27,13 @@ class PromptTemplate(ConstrainedModel, Collection):
         ]
 
 
-class PromptTemplateUserPermission(UserObjectPermissionBase):
+class PromptTemplateUserPermission(UserGrant):
     """One grant of one account on one Prompt Template."""
 
     content_object = models.ForeignKey(PromptTemplate, on_delete=models.CASCADE)
 
 
-class PromptTemplateGroupPermission(GroupObjectPermissionBase):
+class PromptTemplateGroupPermission(GroupGrant):
     """One grant of one group on one Prompt Template."""
 
     content_object = models.ForeignKey(PromptTemplate, on_delete=models.CASCADE)

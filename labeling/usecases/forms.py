@@ -13,4 +13,5 @@ class ShareForm(forms.Form):
 
     user = forms.CharField(required=False, label="User name", widget=SuggestingInput(suggestions.people))
     group = forms.CharField(required=False, widget=SuggestingInput(suggestions.groups))
+    until = forms.DateTimeField(required=False, help_text="From this moment it grants nothing. Empty: no end.")
     level = forms.ChoiceField(choices=[("view", "see"), ("change", "see and change")])

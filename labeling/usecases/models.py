@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from django.db import models
-from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
-from governance.models import Collection
+from governance.models import Collection, GroupGrant, UserGrant
 from labeling.labelsets.models import Labelset
 from labeling.prompts.models import PromptTemplate
 from workbench.models import Sheet
@@ -18,13 +17,13 @@ class UseCase(Collection):
     labelsets = models.ManyToManyField(Labelset, blank=True, related_name="use_cases")
     templates = models.ManyToManyField(PromptTemplate, blank=True, related_name="use_cases")
 
-class UseCaseUserPermission(UserObjectPermissionBase):
+class UseCaseUserPermission(UserGrant):
     """One grant of one account on one Use Case."""
 
     content_object = models.ForeignKey(UseCase, on_delete=models.CASCADE)
 
 
-class UseCaseGroupPermission(GroupObjectPermissionBase):
+class UseCaseGroupPermission(GroupGrant):
     """One grant of one group on one Use Case."""
 
     content_object = models.ForeignKey(UseCase, on_delete=models.CASCADE)

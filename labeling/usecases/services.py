@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -130,7 +131,9 @@ class ShareReport:
 
 
 @transaction.atomic
-def share_assets(*, use_case: UseCase, level: str, by: User, user: str = "", group: str = "") -> ShareReport:
+def share_assets(
+    *, use_case: UseCase, level: str, by: User, user: str = "", group: str = "", until: datetime | None = None
+) -> ShareReport:
     """Grant `level` on the Use Case and on each asset of it that `by` owns, to the account or group of this name.
 
     Assets that `by` cannot see are neither shared nor named.
@@ -145,7 +148,7 @@ def share_assets(*, use_case: UseCase, level: str, by: User, user: str = "", gro
     for asset in [use_case, *_visible_assets(use_case, by)]:
         name = f"{asset._meta.verbose_name} “{asset}”"
         try:
-            access.share(collection=asset, to=to, level=level, by=by)
+            access.share(collection=asset, to=to, level=level, by=by, until=until)
             report.shared.append(name)
         except NotPermitted:
             report.refused.append(f"{name} (owner: {asset.owner.display_name})")

@@ -125,12 +125,12 @@ def test_a_gate_policy_that_names_no_role_comes_back_with_the_error_beside_the_f
     policy = GatePolicy.objects.get(gate="constraint-relax")
 
     answer = browser(root).post(
-        f"/admin/governance/gatepolicy/{policy.pk}/change/",
-        {"approvals": '{"boss": 1}', "lifetime_days": "30", "reauthenticate_minutes": "15"},
+        f"/admin/governance/gatepolicy/{policy.pk}/do/propose/",
+        {"lifetime_days": "30", "reauthenticate_minutes": "15", "reason": "nobody need sign"},
     )
 
     assert answer.status_code == 200
-    assert "boss: 1 cannot be used" in answer.content.decode()
+    assert "A gate needs at least one approval" in answer.content.decode()
     policy.refresh_from_db()
     assert policy.approvals == {"compliance-officer": 1}
 

@@ -38,7 +38,7 @@ def fill(apps, schema_editor):
 def age(apps, schema_editor):
     apps.get_model("throwaway", "Thing").objects.update(is_old=True)
 class Migration(migrations.Migration):
-    dependencies = [("governance", "0006_record_in_depth")]
+    dependencies = [("governance", "0007_record_in_depth")]
     operations = [
         migrations.CreateModel("Thing", [("id", models.BigAutoField(primary_key=True)),
                                          ("name", models.CharField(max_length=40))]),

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from governance.desk import Gate
 from governance.uses import Classification
-from training.datasets import services
+from training.datasets import services, suspension
 from training.datasets.measures import highest_classification
 from training.datasets.models import DatasetVersion
 from training.datasets.transitions import APPROVE
 
 if TYPE_CHECKING:
-    from governance.models import User
+    from governance.models import ApprovalRequest, User
 
 
 def content_of(version: DatasetVersion) -> dict[str, object]:
@@ -44,6 +44,10 @@ def _authors(version: DatasetVersion) -> Iterable[User]:
     return [version.created_by]
 
 
+def _ask_again(version: DatasetVersion, request: ApprovalRequest, by: User, reason: str) -> ApprovalRequest:
+    return services.request_approval(version=version, by=by, reason=reason)
+
+
 APPROVE_GATE = Gate(
     slug=APPROVE.gate,
     title="Approve a dataset",
@@ -52,4 +56,6 @@ APPROVE_GATE = Gate(
     check=services.check_approvable,
     authors=_authors,
     also_needs=officer_needed,
+    ask_again=_ask_again,
+    on_lost=suspension.suspend,
 )

@@ -34,7 +34,8 @@ def manifest_of(version: DatasetVersion) -> dict[str, Any]:
 def approvals_of(version: DatasetVersion) -> list[dict[str, str]]:
     """The signatures of the approved requests, oldest first."""
     signed = Approval.objects.filter(
-        request__gate=APPROVE.gate, request__object_id=version.pk, request__state=ApprovalRequest.State.APPROVED
+        request__gate=APPROVE.gate, request__object_id=version.pk, request__state=ApprovalRequest.State.APPROVED,
+        withdrawal=None,
     )
     return [
         {

@@ -8,10 +8,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
-from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from governance.ids import uuid7
-from governance.models import Collection, Derivation, MemberQuerySet, PermittedQuerySet, Tracked
+from governance.models import Collection, Derivation, GroupGrant, MemberQuerySet, PermittedQuerySet, Tracked, UserGrant
 from governance.uses import Use, masks_holding
 from labeling.models import CanonicalLabel, Content, LabelType, QAPair, TemplateVersion, TrainingSheet, UseCase
 from workbench.models import Sheet
@@ -33,13 +32,13 @@ class CuratedDataset(Collection):
     use_case = models.ForeignKey(UseCase, on_delete=models.PROTECT, null=True, blank=True, related_name="datasets")
 
 
-class CuratedDatasetUserPermission(UserObjectPermissionBase):
+class CuratedDatasetUserPermission(UserGrant):
     """One grant of one account on one Curated Dataset."""
 
     content_object = models.ForeignKey(CuratedDataset, on_delete=models.CASCADE)
 
 
-class CuratedDatasetGroupPermission(GroupObjectPermissionBase):
+class CuratedDatasetGroupPermission(GroupGrant):
     """One grant of one group on one Curated Dataset."""
 
     content_object = models.ForeignKey(CuratedDataset, on_delete=models.CASCADE)

@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from governance.ids import uuid7
-from governance.models import Collection, MemberQuerySet, Tracked
+from governance.models import Collection, GroupGrant, MemberQuerySet, Tracked, UserGrant
 from labeling.models import UseCase
 from training.datasets.models import DatasetVersion
 
@@ -31,13 +30,13 @@ class RegisteredModel(Collection):
         ]
 
 
-class RegisteredModelUserPermission(UserObjectPermissionBase):
+class RegisteredModelUserPermission(UserGrant):
     """One grant of one account on one model."""
 
     content_object = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE)
 
 
-class RegisteredModelGroupPermission(GroupObjectPermissionBase):
+class RegisteredModelGroupPermission(GroupGrant):
     """One grant of one group on one model."""
 
     content_object = models.ForeignKey(RegisteredModel, on_delete=models.CASCADE)

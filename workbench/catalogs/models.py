@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db import models
-from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from governance.ids import uuid7
-from governance.models import Collection, ConstrainedModel, MemberQuerySet, Tracked
+from governance.models import Collection, ConstrainedModel, GroupGrant, MemberQuerySet, Tracked, UserGrant
 
 
 class Connection(Collection):
@@ -25,13 +24,13 @@ class Connection(Collection):
     )
 
 
-class ConnectionUserPermission(UserObjectPermissionBase):
+class ConnectionUserPermission(UserGrant):
     """One grant of one account on one connection."""
 
     content_object = models.ForeignKey(Connection, on_delete=models.CASCADE)
 
 
-class ConnectionGroupPermission(GroupObjectPermissionBase):
+class ConnectionGroupPermission(GroupGrant):
     """One grant of one group on one connection."""
 
     content_object = models.ForeignKey(Connection, on_delete=models.CASCADE)

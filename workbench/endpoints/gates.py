@@ -10,7 +10,7 @@ from workbench.endpoints import services
 from workbench.endpoints.models import ModelEndpoint
 
 if TYPE_CHECKING:
-    from governance.models import User
+    from governance.models import ApprovalRequest, User
 
 
 def content_of(endpoint: ModelEndpoint) -> dict[str, object]:
@@ -27,6 +27,11 @@ def _authors(endpoint: ModelEndpoint) -> Iterable[User]:
     return [endpoint.created_by] if endpoint.created_by else []
 
 
+def _ask_again(endpoint: ModelEndpoint, request: ApprovalRequest, by: User, reason: str) -> ApprovalRequest:
+    highest = request.payload["max_classification"]
+    return services.request_clearance(endpoint=endpoint, max_classification=highest, by=by, reason=reason)
+
+
 CLEARANCE_GATE = Gate(
     slug=services.CLEARANCE_GATE,
     title="Clear a model endpoint",
@@ -34,4 +39,6 @@ CLEARANCE_GATE = Gate(
     perform=services.perform_clearance,
     authors=_authors,
     default_approvals={"compliance-officer": 1},
+    ask_again=_ask_again,
+    instead="Lower what the endpoint may receive instead: that acts at once.",
 )

@@ -83,6 +83,11 @@ class SheetAdmin(DeskAdmin):
         "title": "No Sheets yet",
         "text": "A Sheet points at tables and files and copies nothing. Everything else starts from one.",
     }
+
+    def approval_subjects(self, row: Any) -> list[Any]:
+        """Requests are about the Sheet's constraint, or about one of its versions."""
+        return [row, *row.versions.all()]
+
     steps = (
         Step(
             name="publish",

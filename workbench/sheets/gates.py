@@ -10,7 +10,7 @@ from workbench.sheets import services
 from workbench.sheets.models import SheetVersion
 
 if TYPE_CHECKING:
-    from governance.models import User
+    from governance.models import ApprovalRequest, User
 
 
 def content_of(version: SheetVersion) -> dict[str, object]:
@@ -36,6 +36,10 @@ def _authors(version: SheetVersion) -> Iterable[User]:
     return [version.created_by]
 
 
+def _ask_again(version: SheetVersion, request: ApprovalRequest, by: User, reason: str) -> ApprovalRequest:
+    return services.request_publish(version=version, by=by, reason=reason)
+
+
 PUBLISH_GATE = Gate(
     slug=services.GATE,
     title="Publish a Sheet",
@@ -43,4 +47,6 @@ PUBLISH_GATE = Gate(
     perform=services.publish_approved,
     check=services.check_publishable,
     authors=_authors,
+    ask_again=_ask_again,
+    instead="Archive the version instead, or publish a newer one.",
 )

@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from governance.ids import uuid7
-from governance.models import Collection, ConstrainedModel, MemberQuerySet, Tracked
+from governance.models import Collection, ConstrainedModel, GroupGrant, MemberQuerySet, Tracked, UserGrant
 from workbench.catalogs.models import Connection
 
 
@@ -27,13 +26,13 @@ class Sheet(ConstrainedModel, Collection):
         ]
 
 
-class SheetUserPermission(UserObjectPermissionBase):
+class SheetUserPermission(UserGrant):
     """One grant of one account on one Sheet."""
 
     content_object = models.ForeignKey(Sheet, on_delete=models.CASCADE)
 
 
-class SheetGroupPermission(GroupObjectPermissionBase):
+class SheetGroupPermission(GroupGrant):
     """One grant of one group on one Sheet."""
 
     content_object = models.ForeignKey(Sheet, on_delete=models.CASCADE)

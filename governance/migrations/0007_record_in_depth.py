@@ -11,7 +11,7 @@ import governance.ids
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('governance', '0004_sign_in'),
+        ('governance', '0006_gates_in_depth'),
     ]
 
     operations = [

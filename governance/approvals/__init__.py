@@ -1,0 +1,1 @@
+"""What approvals are made of, around the desk: policies, signatures, delegations, reminders."""

@@ -1,0 +1,268 @@
+"""Desks of approvals: requests, policies and proposals to change them, delegations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+
+from governance import desk
+from governance.admin_base import CommentForm, DeskAdmin, ReasonForm, Step, WordsFilter, row_url, waiting_words
+from governance.approvals import delegations, policies, reminders
+from governance.approvals.forms import policy_form
+from governance.approvals.signatures import given_by, is_withdrawn
+from governance.approvals.views import delegate_page
+from governance.models import (
+    Approval,
+    ApprovalRequest,
+    Delegation,
+    GatePolicy,
+    PolicyProposal,
+    User,
+)
+from governance.portal import content
+from governance.portal.marks import chip
+from governance.roles import ROLES
+
+
+def _sign(*, approve: bool) -> Any:
+    def service(*, request: ApprovalRequest, by: User, comment: str) -> ApprovalRequest:
+        return desk.decide(request=request, by=by, approve=approve, comment=comment)
+
+    return service
+
+
+def _approve_form(request: ApprovalRequest, user: Any) -> type[forms.Form]:
+    """An approval's comment may be left out where the gate's policy says so."""
+    if GatePolicy.objects.filter(gate=request.gate, comment_required=False).exists():
+        return type("ApproveForm", (CommentForm,), {
+            "comment": forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 3}), max_length=4000)
+        })  # fmt: skip
+    return CommentForm
+
+
+def _own_signature(request: ApprovalRequest, user: Any) -> Approval | None:
+    return request.approvals.filter(given_by(user.person_id), approver=user).first() if user.person_id else None
+
+
+def _may_take_back(request: ApprovalRequest, user: Any) -> bool:
+    """Open, or the gate says what becomes of its subject."""
+    gate = desk.GATES.get(request.gate)
+    undone = request.state == ApprovalRequest.State.APPROVED and gate is not None and gate.on_lost is not None
+    open_ = request.state == ApprovalRequest.State.PENDING
+    return (open_ or undone) and _own_signature(request, user) is not None
+
+
+def _take_back(*, request: ApprovalRequest, by: User, reason: str) -> ApprovalRequest:
+    signed = _own_signature(request, by)
+    return desk.take_back(approval=signed, by=by, reason=reason) if signed else request
+
+
+class GateFilter(WordsFilter):
+    """Requests for one kind of step."""
+
+    title = "step"
+    parameter_name = "gate"
+
+    def words(self) -> dict[str, str]:
+        return {slug: gate.title for slug, gate in desk.GATES.items()}
+
+
+class MineFilter(admin.SimpleListFilter):
+    """Requests that are one's own affair."""
+
+    title = "mine"
+    parameter_name = "mine"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
+        return list(desk.WHOSE.items())
+
+    def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(desk.of_mine(request.user, self.value())) if self.value() else queryset
+
+
+@admin.register(ApprovalRequest)
+class ApprovalRequestAdmin(DeskAdmin):
+    """What waits for a second person, and what became of it."""
+
+    list_display = ("subject_label", "step", "status_chip", "requested_by", "requested_at", "waits_for", "expires_at")
+    list_filter = (MineFilter, "state", GateFilter)
+    list_select_related = ("requested_by",)
+    search_fields = ("subject_label", "reason")
+    fields = (
+        "subject_link", "step", "reason", "asked_terms", "shown", "requested_by", "requested_at", "expires_at",
+        "waits_for", "signatures", "reminded", "fingerprint",
+    )  # fmt: skip
+    empty_state = {
+        "title": "Nothing waits for approval",
+        "text": "When someone asks to publish a Sheet, approve a dataset or relax a constraint, it appears here.",
+    }
+    steps = (
+        Step(name="approve", label="Approve", service=_sign(approve=True), argument="request", form=_approve_form,
+             available=desk.may_sign, style="primary"),
+        Step(name="ask-for-changes", label="Ask for changes", service=desk.ask_for_changes, argument="request",
+             form=CommentForm, available=desk.may_sign,
+             lead="The request closes, and whoever asked reads your comment and may ask again."),
+        Step(name="reject", label="Reject", service=_sign(approve=False), argument="request", form=CommentForm,
+             available=desk.may_sign, style="danger"),
+        Step(name="take-back", label="Take my signature back", service=_take_back, argument="request",
+             form=ReasonForm, available=_may_take_back, style="danger", success="Your signature no longer counts."),
+        Step(name="ask-again", label="Ask again", service=desk.ask_again, argument="request", style="primary",
+             available=desk.may_ask_again, then=row_url),
+        Step(name="withdraw", label="Withdraw", service=desk.withdraw, argument="request", form=ReasonForm,
+             available=lambda request, user: request.state == "pending" and request.requested_by_id == user.pk),
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return desk.requests_visible_to(request.user).prefetch_related("approvals__withdrawal")
+
+    @property
+    def list_lead(self) -> str:
+        days = settings.REMIND_AFTER_DAYS
+        how = "in the portal and by e-mail" if reminders.mail_is_set_up() else "in the portal; no e-mail is set up"
+        return f"Those who could sign are reminded after {days} days, and before a request expires: {how}."
+
+    @admin.display(description="Step")
+    def step(self, request: ApprovalRequest) -> str:
+        return request.title
+
+    @admin.display(description="Waits for")
+    def waits_for(self, request: ApprovalRequest) -> str:
+        return waiting_words(request) if request.state == ApprovalRequest.State.PENDING else "—"
+
+    @admin.display(description="About")
+    def subject_link(self, request: ApprovalRequest) -> Any:
+        subject = request.subject
+        url = row_url(subject) if subject is not None else ""
+        return format_html('<a href="{}">{}</a>', url, request.subject_label) if url else request.subject_label
+
+    @admin.display(description="Asked for")
+    def asked_terms(self, request: ApprovalRequest) -> Any:
+        return content.shown(request.payload) if request.payload else "—"
+
+    @admin.display(description="What it is about")
+    def shown(self, request: ApprovalRequest) -> Any:
+        """Everything that the fingerprint binds the approval to, as it is now."""
+        subject, gate = request.subject, desk.GATES.get(request.gate)
+        return content.json_pretty(gate.content(subject)) if gate and subject is not None else "—"
+
+    @admin.display(description="Signatures")
+    def signatures(self, request: ApprovalRequest) -> Any:
+        signed = list(request.approvals.select_related("approver", "for_account", "withdrawal__withdrawn_by"))
+        return content.json_pretty([_signature(one) for one in signed]) if signed else "none yet"
+
+    @admin.display(description="Reminded")
+    def reminded(self, request: ApprovalRequest) -> Any:
+        rows = request.reminders.select_related("account")[:20]
+        return format_html_join("", "{} on {} ({})<br>", (
+            (one.account, one.day.strftime("%d %b %Y"), "by e-mail" if one.mailed_to else "in the portal")
+            for one in rows
+        )) or "nobody yet"  # fmt: skip
+
+
+def _signature(approval: Approval) -> dict[str, str]:
+    whose = f" for {approval.for_account.display_name}" if approval.for_account else ""
+    shown = {
+        "who": f"{approval.approver.display_name} as {approval.role.replace('-', ' ')}{whose}",
+        "verdict": approval.get_verdict_display(),
+        "comment": approval.comment or "none",
+        "when": _moment(approval.signed_at),
+        "proof": _moment(approval.authenticated_at) or "none: by a command on the server",
+    }
+    if is_withdrawn(approval):
+        taken = approval.withdrawal
+        shown["no longer counts"] = f"since {_moment(taken.withdrawn_at)}: {taken.reason}"
+    return shown
+
+
+def _moment(value: Any) -> str:
+    return timezone.localtime(value).strftime("%d %b %Y %H:%M") if value else ""
+
+
+@admin.register(GatePolicy)
+class GatePolicyAdmin(DeskAdmin):
+    """Who must approve which step. It changes by a proposal that another person approves."""
+
+    list_display = ("__str__", "needs", "author_may_approve", "lifetime_days", "reauthenticate_minutes",
+                    "comment_required")  # fmt: skip
+    fields = ("needs", "author_may_approve", "lifetime_days", "reauthenticate_minutes", "comment_required")
+    list_lead = "Nobody edits a policy: propose new values, and a compliance officer decides."
+    steps = (
+        Step(name="propose", label="Propose a change", service=policies.propose, argument="policy", form=policy_form,
+             permission="governance.add_policyproposal", style="primary", then=row_url,
+             lead="Nothing changes until another person approves. Open requests keep what they asked for."),
+    )  # fmt: skip
+
+    @admin.display(description="Needs")
+    def needs(self, policy: GatePolicy) -> str:
+        return _needs(policy.approvals)
+
+
+def _needs(approvals: dict[str, int]) -> str:
+    return ", ".join(f"{count} {role.replace('-', ' ')}" for role, count in sorted(approvals.items()))
+
+
+@admin.register(PolicyProposal)
+class PolicyProposalAdmin(DeskAdmin):
+    """What was proposed for policies, and by whom; decided under Approvals."""
+
+    list_display = ("__str__", "proposed_by", "proposed_at", "needs")
+    list_select_related = ("policy", "proposed_by")
+    search_fields = ("policy__gate",)
+    fields = ("policy", "proposed_by", "proposed_at", "needs", "author_may_approve", "lifetime_days",
+              "reauthenticate_minutes", "comment_required")  # fmt: skip
+    empty_state = {
+        "title": "No policy change was proposed yet",
+        "text": "Open a gate policy and propose new values; another person approves them.",
+        "url": "../gatepolicy/", "action": "Look at gate policies",
+    }  # fmt: skip
+
+    @admin.display(description="Needs")
+    def needs(self, proposal: PolicyProposal) -> str:
+        return _needs(proposal.approvals)
+
+
+@admin.register(Delegation)
+class DelegationAdmin(DeskAdmin):
+    """Rights to sign that one person lent to another, and until when."""
+
+    list_display = ("role_words", "delegator", "delegate", "gate_words", "until", "state_chip")
+    list_select_related = ("delegator", "delegate")
+    search_fields = ("delegator__username", "delegate__username", "reason")
+    fields = ("delegator", "delegate", "role_words", "gate_words", "reason", "created_at", "until", "state_chip",
+              "revoked_at", "revoked_by")  # fmt: skip
+    list_lead = "Whoever signs for you is named with you; the two of you count once."
+    empty_state = {
+        "title": "Nobody has lent a right to sign",
+        "text": "Before you are away, lend your right to another person until a date.",
+        "url": "add/", "action": "Lend my right to sign",
+    }  # fmt: skip
+    steps = (
+        Step(name="revoke", label="End now", service=delegations.revoke, argument="delegation", form=ReasonForm,
+             style="danger", available=lambda one, user: delegations.state_of(one)[0] == "in force"
+             and (user.is_superuser or user.pk in {one.delegator_id, one.delegate_id})),
+    )  # fmt: skip
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("governance.add_delegation")
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        return delegate_page(request)
+
+    @admin.display(description="Role", ordering="role")
+    def role_words(self, one: Delegation) -> str:
+        return ROLES[one.role][0] if one.role in ROLES else one.role
+
+    @admin.display(description="Step", ordering="gate")
+    def gate_words(self, one: Delegation) -> str:
+        return desk.GATES[one.gate].title if one.gate in desk.GATES else one.gate or "every step"
+
+    @admin.display(description="State")
+    def state_chip(self, one: Delegation) -> Any:
+        return chip(*delegations.state_of(one))

@@ -1,0 +1,1 @@
+"""Who is who and may see what: linked accounts, memberships that end, what an account sees and why."""
