@@ -25,6 +25,7 @@ from governance.models import (
     TagRule,
     User,
 )
+from governance.outbound import admin as outbound_admin  # noqa: F401 - registers the desk of allowed addresses
 from governance.portal import content
 from governance.portal.marks import use_strip
 from governance.portal.strip import strip_of

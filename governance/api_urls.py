@@ -13,6 +13,7 @@ from governance.api.viewsets import (
     TagRuleViewSet,
 )
 from governance.compliance.api import ConstraintChangeViewSet, EvidenceViewSet, SavedQuestionViewSet
+from governance.outbound.api import AllowedAddressViewSet
 
 router = SimpleRouter()
 router.register("jobs", JobViewSet, basename="job")
@@ -24,6 +25,7 @@ router.register("record", RecordEntryViewSet, basename="recordentry")
 router.register("checkpoints", CheckpointViewSet, basename="checkpoint")
 router.register("tag-rules", TagRuleViewSet, basename="tagrule")
 router.register("tokens", ApiTokenViewSet, basename="apitoken")
+router.register("allowed-addresses", AllowedAddressViewSet, basename="allowedaddress")
 
 urlpatterns = [
     path("login/", LoginView.as_view(), name="login"),

@@ -115,6 +115,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "governance.view_checkpoint",
         "governance.view_signinevent",
         "governance.view_apitoken",
+        "governance.view_allowedaddress",
         "governance.view_evidenceexport",
         "governance.add_evidenceexport",
         "governance.view_savedquestion",

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from governance.ids import uuid7
 from governance.models import (
+    AllowedAddress,
     ApiToken,
     Approval,
     ApprovalRequest,
@@ -242,6 +243,7 @@ def _add_ground(world: World, word: str, owner: User, now: Any) -> None:
         user=owner, name=f"{word} program", start="wb_000000", digest=_digest(f"{word} token"), scopes=["read"],
         created_by=owner, expires_at=now + timedelta(days=1),
     ))  # fmt: skip
+    world.add(AllowedAddress(address=f"{word}.example.com", reason=f"of {word}", allowed_by=owner))
     world.add(KeptAnswer(user=owner, key=f"{word} key", request_digest="0" * 64, status=201))
     world[TagRule] = TagRule.objects.get(tag="PHI")
     world[GatePolicy] = GatePolicy.objects.get(gate="sheet-publish")

@@ -46,6 +46,7 @@ SETTINGS = {
     "WORKBENCH_OIDC_ROLES": "Which group means which role: `group=role,group=role`. Empty: roles are given here alone.",
     "WORKBENCH_OIDC_UNKNOWN": "People without an account here: `create` one that is nobody's yet, or `refuse`.",
     "WORKBENCH_OIDC_ORIGINS": "Further origins that the provider's login passes through, separated by commas.",
+    "WORKBENCH_OUTBOUND_ALLOWED": "Hosts (`host:port`), addresses and networks that may be called though not public.",
     "WORKBENCH_BADGE": "Text beside the name in the top bar, to tell sites apart.",
     "WORKBENCH_TIME_ZONE": "Time zone in which pages show moments.",
     "WORKBENCH_LOG_LEVEL": "Least important level that is logged.",

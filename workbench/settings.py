@@ -293,6 +293,8 @@ if flag("WORKBENCH_HTTPS"):
     CSRF_COOKIE_SECURE = True
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 
+# Hosts, addresses and networks that calls may go to although they are not public; rows in the database add to them.
+OUTBOUND_ALLOWED = [one.strip() for one in text("WORKBENCH_OUTBOUND_ALLOWED").split(",") if one.strip()]
 CATALOG_ROOT = Path(text("WORKBENCH_CATALOG", str(DATA_DIR / "catalog")))
 # Further folders that connections may read, separated like PATH.
 CATALOG_FOLDERS = [folder for folder in text("WORKBENCH_CATALOG_FOLDERS").split(os.pathsep) if folder]

@@ -21,11 +21,13 @@ from governance.models.constraints import (
     TagRule,
 )
 from governance.models.jobs import Job
+from governance.models.outbound import AllowedAddress
 from governance.models.people import Person, RoleDescription, User
 from governance.models.record import Checkpoint, Erasure, RecordEntry, RecordValues, SealedEntry, SigningKey
 from governance.models.sign_in import ApiToken, SignInEvent
 
 __all__ = [
+    "AllowedAddress",
     "ApiToken",
     "Approval",
     "ApprovalRequest",

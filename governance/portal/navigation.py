@@ -102,6 +102,7 @@ SECTIONS: tuple[Section, ...] = (
             _changelist("Users", "governance.user"),
             _changelist("Groups", "auth.group"),
             _changelist("Tokens", "governance.apitoken"),
+            _changelist("Allowed addresses", "governance.allowedaddress"),
             Entry("API", "/api/v1/docs/"),
         ),
     ),
