@@ -376,6 +376,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "governance.api.schema.add_problems",
         "governance.api.schema.add_idempotency",
+        "governance.api.schema.add_etags",
         "governance.api.schema.add_summaries",
     ],
     "ENUM_NAME_OVERRIDES": {
