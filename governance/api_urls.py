@@ -12,7 +12,12 @@ from governance.api.viewsets import (
     RecordEntryViewSet,
     TagRuleViewSet,
 )
-from governance.compliance.api import ConstraintChangeViewSet, EvidenceViewSet, SavedQuestionViewSet
+from governance.compliance.api import (
+    ConstraintChangeViewSet,
+    EvidenceViewSet,
+    HandOutViewSet,
+    SavedQuestionViewSet,
+)
 from governance.outbound.api import AllowedAddressViewSet
 
 router = SimpleRouter()
@@ -21,6 +26,7 @@ router.register("approvals", ApprovalRequestViewSet, basename="approvalrequest")
 router.register("constraint-changes", ConstraintChangeViewSet, basename="constraintchange")
 router.register("questions", SavedQuestionViewSet, basename="savedquestion")
 router.register("evidence", EvidenceViewSet, basename="evidenceexport")
+router.register("files-handed-out", HandOutViewSet, basename="handout")
 router.register("record", RecordEntryViewSet, basename="recordentry")
 router.register("checkpoints", CheckpointViewSet, basename="checkpoint")
 router.register("tag-rules", TagRuleViewSet, basename="tagrule")

@@ -4,6 +4,7 @@ from django.urls import path
 
 from governance.compliance import views as compliance
 from governance.portal import views
+from governance.sign_in import lost
 
 app_name = "governance"
 urlpatterns = [
@@ -18,5 +19,6 @@ urlpatterns = [
     path("compliance/mapping/", compliance.mapping, name="compliance-mapping"),
     path("compliance/questions/", compliance.save_question, name="compliance-save-question"),
     path("compliance/questions/<uuid:pk>/delete/", compliance.delete_question, name="compliance-delete-question"),
+    path("accounts/<int:pk>/second-factors/", lost.second_factors, name="second-factors"),
     path("search/", views.search, name="search"),
 ]

@@ -117,6 +117,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "governance.view_apitoken",
         "governance.view_allowedaddress",
         "governance.view_evidenceexport",
+        "governance.view_handout",
         "governance.add_evidenceexport",
         "governance.view_savedquestion",
         "governance.add_savedquestion",

@@ -22,14 +22,26 @@ from django.urls import URLPattern, reverse
 
 from governance import access
 from governance.admin_base import DeskAdmin
-from governance.models import Collection, EvidenceExport, GatePolicy, Person, SavedQuestion, TagRule, User
+from governance.models import (
+    AllowedAddress,
+    Collection,
+    EvidenceExport,
+    GatePolicy,
+    HandOut,
+    Person,
+    SavedQuestion,
+    TagRule,
+    User,
+)
 from labeling.models import LabelType
 from tests.world import OUR_APPS, World, make_world
 from workbench.models import ModelEndpoint
 
 WORD = "zanzibar"
 # By role, not by row.
-SHARED_BY_ALL = {User, Person, LabelType, ModelEndpoint, TagRule, GatePolicy, SavedQuestion, EvidenceExport}
+SHARED_BY_ALL = {
+    AllowedAddress, User, Person, LabelType, ModelEndpoint, TagRule, GatePolicy, SavedQuestion, EvidenceExport, HandOut,
+}  # fmt: skip
 TEAM_ROLES = ("data-steward", "domain-expert", "approver", "ml-engineer", "agent-developer", "viewer")
 BODY = {
     "reason": "because", "comment": "because", "notes": "because", "name": "taken over", "description": "taken over",

@@ -28,6 +28,7 @@ from governance.models import (
     DerivationParent,
     EvidenceExport,
     GatePolicy,
+    HandOut,
     Job,
     KeptAnswer,
     Person,
@@ -244,6 +245,10 @@ def _add_ground(world: World, word: str, owner: User, now: Any) -> None:
         created_by=owner, expires_at=now + timedelta(days=1),
     ))  # fmt: skip
     world.add(AllowedAddress(address=f"{word}.example.com", reason=f"of {word}", allowed_by=owner))
+    world.add(HandOut(
+        kind="dataset", subject_kind="training.export", subject_id=world[Export].pk, what=f"{word} dataset v1", rows=1,
+        digest=_digest(word), taken_by_id=owner.pk, taken_by_name=owner.username,
+    ))  # fmt: skip
     world.add(KeptAnswer(user=owner, key=f"{word} key", request_digest="0" * 64, status=201))
     world[TagRule] = TagRule.objects.get(tag="PHI")
     world[GatePolicy] = GatePolicy.objects.get(gate="sheet-publish")

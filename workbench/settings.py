@@ -242,6 +242,8 @@ USERSESSIONS_ADAPTER = "governance.sign_in.adapters.SessionsAdapter"
 
 # One identity provider that speaks OpenID Connect. Without an address there is none.
 OIDC_SERVER_URL = text("WORKBENCH_OIDC_SERVER_URL")
+# Who takes content as a file must have proved who they are within so many minutes; 0: at any time in their session.
+EXPORT_PROOF_MINUTES = number("WORKBENCH_EXPORT_PROOF_MINUTES", 15)
 OIDC_NAME = text("WORKBENCH_OIDC_NAME", "single sign-on")
 OIDC_GROUPS_CLAIM = text("WORKBENCH_OIDC_GROUPS_CLAIM", "groups")
 OIDC_ROLES = pairs("WORKBENCH_OIDC_ROLES")
@@ -307,6 +309,14 @@ RECORD_CHECKPOINTS = Path(text("WORKBENCH_RECORD_CHECKPOINTS", str(DATA_DIR / "c
 SEAL_EVERY = number("WORKBENCH_SEAL_EVERY", 60)
 TAGS_EVERY = number("WORKBENCH_TAGS_EVERY", 900)
 EXPIRY_EVERY = number("WORKBENCH_EXPIRY_EVERY", 300)
+# The outgoing mail server. Without one nothing is sent, and pages say so.
+EMAIL_HOST = text("WORKBENCH_EMAIL_HOST")
+EMAIL_PORT = number("WORKBENCH_EMAIL_PORT", 587)
+EMAIL_HOST_USER = text("WORKBENCH_EMAIL_USER")
+EMAIL_HOST_PASSWORD = text("WORKBENCH_EMAIL_PASSWORD")
+EMAIL_USE_TLS = flag("WORKBENCH_EMAIL_TLS", default=True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = text("WORKBENCH_EMAIL_FROM", "workbench@localhost")
 EXPORT_ROOT = DATA_DIR / "exports"
 MLFLOW_TRACKING_URI = text("MLFLOW_TRACKING_URI", f"sqlite:///{DATA_DIR / 'mlflow.db'}")
 MLFLOW_ARTIFACTS = DATA_DIR / "mlflow-artifacts"

@@ -16,7 +16,7 @@ from django.utils.dateparse import parse_datetime
 
 from governance.compliance import filters
 from governance.compliance.questions import changes_url
-from governance.models import ApprovalRequest, Checkpoint, ConstraintChange, Job, RecordEntry
+from governance.models import ApprovalRequest, Checkpoint, ConstraintChange, HandOut, Job, RecordEntry
 from governance.record import checking, sealing, triggers
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def register_figure(make: Callable[[User], Figure]) -> None:
 
 
 def figures_for(user: User) -> list[Figure]:
-    return sorted((make(user) for make in (_open_relaxations, _unattributed, *_figures)), key=lambda one: one.order)
+    return sorted((make(user) for make in (_open_relaxations, _unattributed, _handed_out, *_figures)), key=lambda one: one.order)
 
 
 def _open_relaxations(user: User) -> Figure:
@@ -78,6 +78,16 @@ def _unattributed(user: User) -> Figure:
         title="Written past every door", count=count, words="entry" if count == 1 else "entries",
         url=f"{reverse('admin:governance_recordentry_changelist')}?door=none",
         tone="prohibited" if count else "permitted", order=20,
+    )  # fmt: skip
+
+
+def _handed_out(user: User) -> Figure:
+    since = timezone.now() - timedelta(days=CHART_DAYS)
+    count = HandOut.objects.filter(taken_at__gte=since).count()
+    return Figure(
+        title="Handed out", count=count, words=f"{'file' if count == 1 else 'files'} in {CHART_DAYS} days",
+        url=f"{reverse('admin:governance_handout_changelist')}?{urlencode({'taken_at__gte': since.date().isoformat()})}",
+        order=60,
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from governance.models.constraints import (
     TagRule,
 )
 from governance.models.jobs import Job
-from governance.models.outbound import AllowedAddress
+from governance.models.outbound import AllowedAddress, HandOut
 from governance.models.people import Person, RoleDescription, User
 from governance.models.record import Checkpoint, Erasure, RecordEntry, RecordValues, SealedEntry, SigningKey
 from governance.models.sign_in import ApiToken, SignInEvent
@@ -43,6 +43,7 @@ __all__ = [
     "GatePolicy",
     "GovernedQuerySet",
     "GovernedRow",
+    "HandOut",
     "Job",
     "KeptAnswer",
     "MemberQuerySet",

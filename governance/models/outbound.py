@@ -1,4 +1,4 @@
-"""Places that may be called although they are not public."""
+"""What leaves: places that may be called although they are not public, and files that were handed out."""
 
 from __future__ import annotations
 
@@ -42,3 +42,36 @@ class AllowedAddress(Tracked):
 
     def __str__(self) -> str:
         return self.address
+
+
+class HandOut(models.Model):
+    """One file of content that somebody took: what, how many rows, its digest, who and when."""
+
+    recorded = append_only = True
+
+    class Kind(models.TextChoices):
+        DATASET = "dataset", "rows of a dataset"
+        LABELS = "labels", "canonical labels"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=16, choices=Kind)
+    subject_kind = models.CharField(max_length=100)
+    subject_id = models.UUIDField()
+    what = models.CharField(max_length=300)
+    rows = models.PositiveIntegerField()
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the file.")
+    door = models.CharField(max_length=16, blank=True)
+    taken_by_id = models.BigIntegerField()
+    taken_by_name = models.CharField(max_length=150)
+    taken_at = models.DateTimeField(auto_now_add=True)
+
+    objects = RoleQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "file handed out"
+        verbose_name_plural = "files handed out"
+        ordering = ("-taken_at", "-id")
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["-taken_at", "-id"], name="handout_newest")]
+
+    def __str__(self) -> str:
+        return self.what

@@ -85,6 +85,7 @@ SECTIONS: tuple[Section, ...] = (
             _changelist("Record", "governance.recordentry"),
             _changelist("Checkpoints", "governance.checkpoint"),
             _changelist("Evidence handed out", "governance.evidenceexport"),
+            _changelist("Files handed out", "governance.handout"),
             _changelist("Sign-ins", "governance.signinevent"),
             _changelist("Tag rules", "governance.tagrule"),
             _changelist("Gate policies", "governance.gatepolicy"),

@@ -7,8 +7,9 @@ from typing import IO, TYPE_CHECKING
 
 from django.db import transaction
 
-from governance import access, context, jobs
+from governance import access, context, handing_out, jobs
 from governance.errors import NotPermitted
+from governance.models import HandOut
 from governance.uses import Use
 from training.datasets.rows import members_in
 from training.datasets.selectors import require_usable
@@ -54,8 +55,9 @@ def request_export(
 
 
 def open_export(*, export: Export, by: User) -> IO[bytes]:
-    """The finished file. A version that lost its approval hands out nothing, old files included.
+    """The finished file, on record as taken. A version that lost its approval hands out nothing, old files included.
 
+    :raises ReauthenticationRequired: `by` last proved who they are too long ago.
     :raises NotUsable: the version is suspended, archived or not approved.
     :raises ExportNotReady: the file is not written.
     :raises ExportGone: it is no longer there.
@@ -68,6 +70,11 @@ def open_export(*, export: Export, by: User) -> IO[bytes]:
     path = path_of(export)
     if not path.is_file() or path.stat().st_size != export.bytes:
         raise ExportGone(f"The file of “{export}” is no longer there as it was written. Export again.")
+    handing_out.require_proof(by=by, what="Taking this file")
+    handing_out.keep(
+        kind=HandOut.Kind.DATASET, subject=export, what=f"{export.version} for {export.get_use_display()}",
+        rows=export.rows, digest=export.sha256, by=by,
+    )  # fmt: skip
     return path.open("rb")
 
 
