@@ -13,9 +13,11 @@ from governance import constraints
 from governance.models import EvidenceExport, HandOut, RecordEntry
 from governance.sign_in.scopes import EXPORT, READ, WRITE
 from governance.sign_in.services import make_token
+from labeling.models import CanonicalLabel
 from tests.factories import SheetFactory
 from tests.governance.test_sign_in import NO_TRAINING, PASSWORD, age, log_in
 from tests.training.test_exports import exported
+from tests.world import make_world
 
 CHANGES = "?direction=tightened"
 
@@ -96,12 +98,8 @@ def test_the_minutes_are_a_setting_and_zero_asks_for_a_session_only(export, engi
     assert read(client.get(address))
 
 
-def test_labels_are_taken_with_recent_proof_and_on_record_with_the_digest_of_the_file(
-    training_sheet, expert, officer, client
-):
-    from labeling.models import CanonicalLabel
-
-    label = CanonicalLabel.objects.filter(retired_at=None).first()
+def test_labels_are_taken_with_recent_proof_and_on_record_with_the_digest_of_the_file(expert, officer, client):
+    label = make_world("zanzibar", expert)[CanonicalLabel]
     query = {"sheet": str(label.sheet_id), "label_type": label.label_type_id, "use": "testing"}
     address = reverse("labeling:label-export")
     log_in(client, "officer")
