@@ -66,11 +66,12 @@ def is_tagged(path: str) -> bool:
     return issubclass(view_of(path), ConditionalRequests)
 
 
-def test_every_detail_and_every_change_of_a_row_is_tagged_but_for_those_that_are_no_rows():
+def test_every_detail_and_every_change_of_a_row_is_tagged_but_for_those_that_are_no_rows(capsys):
     without = {path for path in [*DETAILS, *(path for _, path in CHANGES)] if not is_tagged(path)}
 
     assert {PATHS[path]["get"]["tags"][0] for path in without} <= WITHOUT_TAG
-    print(f"{len(DETAILS)} details with a tag, {len(CHANGES)} changes that take If-Match")
+    with capsys.disabled():
+        print(f"\n{len(DETAILS)} details with a tag, {len(CHANGES)} changes that take If-Match", end=" ")  # noqa: T201
 
 
 @pytest.mark.parametrize("path", [path for path in DETAILS if is_tagged(path)])

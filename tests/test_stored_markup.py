@@ -180,7 +180,7 @@ def test_no_page_or_answer_turns_what_was_stored_into_markup(make_user, reader, 
     assert set(counted) <= {"text/html", *HARMLESS}
     assert showing > 100 * GROUPS, "too few pages show what was stored; the crawl proves nothing"
     with capsys.disabled():
-        print(f"\n{len(PAYLOADS)} payloads, {showing} pages that show them, answers: {dict(counted)}", end=" ")
+        print(f"\n{len(PAYLOADS)} payloads, {showing} pages that show them, answers: {dict(counted)}", end=" ")  # noqa: T201
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
@@ -236,7 +236,7 @@ def test_no_export_as_csv_holds_a_cell_that_a_spreadsheet_runs(make_user, reader
     quoted = sum(cell.startswith("'") for content in contents for cell in cells_in(content))
     assert quoted > 2 * len(CELLS)
     with capsys.disabled():
-        print(f"\n{len(CELLS)} cells through {len(contents)} files, {quoted} made safe", end=" ")
+        print(f"\n{len(CELLS)} cells through {len(contents)} files, {quoted} made safe", end=" ")  # noqa: T201
 
 
 def recall_of(sheet: Sheet) -> str:
@@ -249,7 +249,7 @@ def _dataset_as_csv() -> bytes:
         ExportRow(
             pair_id="1", item_ref=cell, split="train", label_type=cell, answer=cell,
             messages=[{"role": "user", "content": cell}], metadata={"reviewed_by": cell},
-        )  # fmt: skip
+        )
         for cell in CELLS
     ]
     write_csv(rows, out)

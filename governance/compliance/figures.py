@@ -57,7 +57,8 @@ def register_figure(make: Callable[[User], Figure]) -> None:
 
 
 def figures_for(user: User) -> list[Figure]:
-    return sorted((make(user) for make in (_open_relaxations, _unattributed, _handed_out, *_figures)), key=lambda one: one.order)
+    makers = (_open_relaxations, _unattributed, _handed_out, *_figures)
+    return sorted((make(user) for make in makers), key=lambda one: one.order)
 
 
 def _open_relaxations(user: User) -> Figure:
@@ -84,9 +85,10 @@ def _unattributed(user: User) -> Figure:
 def _handed_out(user: User) -> Figure:
     since = timezone.now() - timedelta(days=CHART_DAYS)
     count = HandOut.objects.filter(taken_at__gte=since).count()
+    query = urlencode({"taken_at__gte": since.date().isoformat()})
     return Figure(
         title="Handed out", count=count, words=f"{'file' if count == 1 else 'files'} in {CHART_DAYS} days",
-        url=f"{reverse('admin:governance_handout_changelist')}?{urlencode({'taken_at__gte': since.date().isoformat()})}",
+        url=f"{reverse('admin:governance_handout_changelist')}?{query}",
         order=60,
     )  # fmt: skip
 

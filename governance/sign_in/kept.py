@@ -21,7 +21,8 @@ def prove_first(request: HttpRequest, *, back: str = "") -> HttpResponseRedirect
     for name in NOT_KEPT & kept.keys():
         del kept[name]
     request.session[KEY] = {"user": request.user.pk, "path": request.path, "typed": kept.urlencode()}
-    return HttpResponseRedirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': back or request.get_full_path()})}")
+    query = urlencode({"next": back or request.get_full_path()})
+    return HttpResponseRedirect(f"{reverse('account_reauthenticate')}?{query}")
 
 
 def typed_before(request: HttpRequest) -> QueryDict | None:

@@ -111,7 +111,7 @@ def test_labels_are_taken_with_recent_proof_and_on_record_with_the_digest_of_the
     content = read(answer)
 
     assert reverse("labeling:label") in back and str(label.sheet_id) in back
-    [taken] = HandOut.objects.all()
+    taken = HandOut.objects.get(kind="labels")
     assert (taken.kind, taken.rows, taken.digest) == (
         "labels", len(content.splitlines()), hashlib.sha256(content).hexdigest(),
     )  # fmt: skip

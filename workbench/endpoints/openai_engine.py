@@ -109,15 +109,14 @@ class OpenAIEngine:
 
         from governance.outbound.clients import CheckedTransport
 
+        transport = CheckedTransport(self.allowed, limits=openai.DEFAULT_CONNECTION_LIMITS)
         # Retries are counted here; a redirect could carry governed content to another host.
         return openai.AsyncOpenAI(
             base_url=self.endpoint.base_url,
             api_key=self.key or "none",
             max_retries=0,
             timeout=self.endpoint.timeout_seconds,
-            http_client=openai.DefaultAioHttpClient(
-                follow_redirects=False, transport=CheckedTransport(self.allowed, limits=openai.DEFAULT_CONNECTION_LIMITS)
-            ),
+            http_client=openai.DefaultAioHttpClient(follow_redirects=False, transport=transport),
         )
 
     async def _answer(self, client: openai.AsyncOpenAI, question: Question) -> Answer:
