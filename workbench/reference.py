@@ -36,6 +36,7 @@ SETTINGS = {
     "WORKBENCH_ALLOWED_HOSTS": "Host names that the site answers to, separated by commas.",
     "WORKBENCH_TRUSTED_ORIGINS": "Origins such as `https://workbench.example.org`, for forms behind a proxy.",
     "WORKBENCH_HTTPS": "1 behind a proxy that ends TLS: secure cookies, redirect, HSTS.",
+    "WORKBENCH_HSTS_SUBDOMAINS": "1 where every subdomain of yours is served by https alone: HSTS covers them, too.",
     "WORKBENCH_TRUSTED_PROXIES": "How many proxies add to `X-Forwarded-For`, where uvicorn does not read it.",
     "WORKBENCH_REQUESTS_A_MINUTE": "REST requests a minute of one account (or address, without login); 0: no limit.",
     "WORKBENCH_OIDC_SERVER_URL": "Address of the identity provider (OpenID Connect). Empty: none.",
