@@ -9,7 +9,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run passwords test check lint types contracts migrations schema-drift locks house-rules proof schema format lock clean environment dev-environment
+.PHONY: help run passwords test audit check lint bandit types contracts migrations schema-drift locks house-rules proof schema format lock clean environment dev-environment
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +23,10 @@ passwords: environment  ## give every demo account a new password and print them
 test: dev-environment  ## run the tests; says at the end what was skipped, and why
 	$(VENV) -m pytest -rs -n $(WORKERS) $(ARGS)
 
-check: lint types contracts migrations schema-drift locks house-rules  ## what CI checks besides the tests
+audit: dev-environment  ## ask whether a locked dependency has a known vulnerability (needs the network)
+	@$(VENV) scripts/audit.py
+
+check: lint bandit types contracts migrations schema-drift locks house-rules  ## what CI checks besides the tests
 	@echo "All checks passed."
 
 proof: dev-environment  ## run the measurements at full size and properties at random (long), write docs/proof/
@@ -56,6 +59,9 @@ dev-environment:
 
 lint: dev-environment
 	$(VENV) -m ruff check .
+
+bandit: dev-environment
+	$(VENV) scripts/check_bandit.py
 
 types: dev-environment
 	$(VENV) -m mypy

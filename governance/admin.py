@@ -21,6 +21,7 @@ from governance.models import (
     RoleDescription,
     User,
 )
+from governance.outbound import admin as outbound_admin  # noqa: F401 - registers the desk of allowed addresses
 from governance.people import admin as people_admin  # noqa: F401 - registers the desks of people
 from governance.people import linking
 from governance.record import admin as record_admin  # noqa: F401 - registers the record's desks
@@ -120,6 +121,17 @@ class AccountAdmin(NothingHere, UserAdmin):
             (title, {**options, "fields": [name for name in options["fields"] if name != "password"]})
             for title, options in shown
         ]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """With a way to the page that takes lost second factors away."""
+        context = dict(extra_context or {})
+        if request.user.is_superuser and object_id != str(request.user.pk) and object_id.isdecimal():
+            url = reverse("governance:second-factors", args=[object_id])
+            link = {"label": "Lost second factor", "url": url, "style": "plain", "method": "get"}
+            context["object_actions"] = [*context.get("object_actions", []), link]
+        return super().change_view(request, object_id, form_url, context)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

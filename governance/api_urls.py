@@ -11,7 +11,13 @@ from governance.api.viewsets import (
     RecordEntryViewSet,
 )
 from governance.approvals.api import ApprovalRequestViewSet, DelegationViewSet, GatePolicyViewSet
-from governance.compliance.api import ConstraintChangeViewSet, EvidenceViewSet, SavedQuestionViewSet
+from governance.compliance.api import (
+    ConstraintChangeViewSet,
+    EvidenceViewSet,
+    HandOutViewSet,
+    SavedQuestionViewSet,
+)
+from governance.outbound.api import AllowedAddressViewSet
 from governance.people.api import AccountLinkViewSet, MembershipEndViewSet, SeeAsView
 from governance.record.api import ErasureRequestViewSet, LegalHoldViewSet, RecordArchiveViewSet
 from governance.rules.api import DeclassificationViewSet, TagRuleViewSet
@@ -26,6 +32,7 @@ router.register("membership-ends", MembershipEndViewSet, basename="membershipend
 router.register("constraint-changes", ConstraintChangeViewSet, basename="constraintchange")
 router.register("questions", SavedQuestionViewSet, basename="savedquestion")
 router.register("evidence", EvidenceViewSet, basename="evidenceexport")
+router.register("files-handed-out", HandOutViewSet, basename="handout")
 router.register("record", RecordEntryViewSet, basename="recordentry")
 router.register("erasures", ErasureRequestViewSet, basename="erasurerequest")
 router.register("legal-holds", LegalHoldViewSet, basename="legalhold")
@@ -34,6 +41,7 @@ router.register("checkpoints", CheckpointViewSet, basename="checkpoint")
 router.register("tag-rules", TagRuleViewSet, basename="tagrule")
 router.register("declassifications", DeclassificationViewSet, basename="declassification")
 router.register("tokens", ApiTokenViewSet, basename="apitoken")
+router.register("allowed-addresses", AllowedAddressViewSet, basename="allowedaddress")
 
 urlpatterns = [
     path("login/", LoginView.as_view(), name="login"),

@@ -178,6 +178,12 @@ class ClassificationTooHigh(WorkbenchError):
     code = "classification_too_high"
 
 
+class AddressRefused(InvalidInput):
+    """The address leads to a place that is not public, and nobody has allowed it."""
+
+    code = "address_refused"
+
+
 class OutboundFailed(WorkbenchError):
     """The other side did not answer, or not with what was asked."""
 

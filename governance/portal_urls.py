@@ -8,6 +8,7 @@ from governance.people import views as people
 from governance.portal import views
 from governance.record import pages as record_pages
 from governance.rules import views as rules
+from governance.sign_in import lost
 
 app_name = "governance"
 urlpatterns = [
@@ -29,5 +30,6 @@ urlpatterns = [
     path("compliance/questions/<uuid:pk>/delete/", compliance.delete_question, name="compliance-delete-question"),
     path("my-approvals/", approvals.my_approvals, name="my-approvals"),
     path("see-as/", people.see_as, name="see-as"),
+    path("accounts/<int:pk>/second-factors/", lost.second_factors, name="second-factors"),
     path("search/", views.search, name="search"),
 ]

@@ -56,7 +56,14 @@ def _own_folders(settings, tmp_path: Path) -> None:
     settings.RECORD_CHECKPOINTS = tmp_path / "checkpoints"
     settings.RECORD_ARCHIVE = tmp_path / "archive"
     settings.REQUESTS_A_MINUTE = 0
+    settings.OUTBOUND_ALLOWED = []
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def local_servers(settings) -> None:
+    """Servers of this machine may be called, as the tests' model servers must be."""
+    settings.OUTBOUND_ALLOWED = ["127.0.0.1"]
 
 
 @pytest.fixture

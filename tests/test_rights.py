@@ -24,10 +24,12 @@ from governance import access
 from governance.admin_base import DeskAdmin
 from governance.models import (
     AccountLink,
+    AllowedAddress,
     Collection,
     ErasureRequest,
     EvidenceExport,
     GatePolicy,
+    HandOut,
     LegalHold,
     MembershipEnd,
     Person,
@@ -44,10 +46,8 @@ from workbench.models import ModelEndpoint
 WORD = "zanzibar"
 # By role, not by row.
 SHARED_BY_ALL = {
-    User, Person, LabelType, ModelEndpoint, TagRule, GatePolicy, SavedQuestion, EvidenceExport, LegalHold,
-    ErasureRequest,
-    User, Person, LabelType, ModelEndpoint, TagRule, GatePolicy, PolicyProposal, SavedQuestion, EvidenceExport,
-    AccountLink, MembershipEnd, SeenAs,
+    AccountLink, AllowedAddress, ErasureRequest, EvidenceExport, GatePolicy, HandOut, LabelType, LegalHold,
+    MembershipEnd, ModelEndpoint, Person, PolicyProposal, SavedQuestion, SeenAs, TagRule, User,
 }  # fmt: skip
 TEAM_ROLES = ("data-steward", "domain-expert", "approver", "ml-engineer", "agent-developer", "viewer")
 BODY = {

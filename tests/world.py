@@ -21,6 +21,7 @@ from django.utils import timezone
 from governance.ids import uuid7
 from governance.models import (
     AccountLink,
+    AllowedAddress,
     ApiToken,
     Approval,
     ApprovalRequest,
@@ -33,6 +34,7 @@ from governance.models import (
     ErasureRequest,
     EvidenceExport,
     GatePolicy,
+    HandOut,
     Job,
     KeptAnswer,
     LegalHold,
@@ -270,6 +272,11 @@ def _add_ground(world: World, word: str, owner: User, now: Any) -> None:
     world.add(ApiToken(
         user=owner, name=f"{word} program", start="wb_000000", digest=_digest(f"{word} token"), scopes=["read"],
         created_by=owner, expires_at=now + timedelta(days=1),
+    ))  # fmt: skip
+    world.add(AllowedAddress(address=f"{word}.example.com", reason=f"of {word}", allowed_by=owner))
+    world.add(HandOut(
+        kind="dataset", subject_kind="training.export", subject_id=world[Export].pk, what=f"{word} dataset v1", rows=1,
+        digest=_digest(word), taken_by_id=owner.pk, taken_by_name=owner.username,
     ))  # fmt: skip
     world.add(KeptAnswer(user=owner, key=f"{word} key", request_digest="0" * 64, status=201))
     _add_people(world, word, owner, now)

@@ -205,7 +205,11 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 ANONYMOUS_USER_NAME = None
 GUARDIAN_MONKEY_PATCH_USER = False
-SILENCED_SYSTEM_CHECKS = ["guardian.W001"]  # our backend answers for guardian's grants
+SILENCED_SYSTEM_CHECKS = [
+    "guardian.W001",  # our backend answers for guardian's grants
+    "security.W005",  # HSTS for all subdomains, and for browsers' lists: whoever owns the domain decides
+    "security.W021",  # (WORKBENCH_HSTS_SUBDOMAINS)
+]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "admin:index"
 
@@ -242,6 +246,8 @@ USERSESSIONS_ADAPTER = "governance.sign_in.adapters.SessionsAdapter"
 
 # One identity provider that speaks OpenID Connect. Without an address there is none.
 OIDC_SERVER_URL = text("WORKBENCH_OIDC_SERVER_URL")
+# Who takes content as a file must have proved who they are within so many minutes; 0: at any time in their session.
+EXPORT_PROOF_MINUTES = number("WORKBENCH_EXPORT_PROOF_MINUTES", 15)
 OIDC_NAME = text("WORKBENCH_OIDC_NAME", "single sign-on")
 OIDC_GROUPS_CLAIM = text("WORKBENCH_OIDC_GROUPS_CLAIM", "groups")
 OIDC_ROLES = pairs("WORKBENCH_OIDC_ROLES")
@@ -289,10 +295,20 @@ if flag("WORKBENCH_HTTPS"):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
     SECURE_HSTS_SECONDS = 31_536_000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = flag("WORKBENCH_HSTS_SUBDOMAINS")
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
+# Bytes of one uploaded file; what is longer is not read to its end.
+UPLOAD_AT_MOST = 20 * 2**20
+FILE_UPLOAD_HANDLERS = [
+    "governance.uploads.StopsWhenTooLarge",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
+# Hosts, addresses and networks that calls may go to although they are not public; rows in the database add to them.
+OUTBOUND_ALLOWED = [one.strip() for one in text("WORKBENCH_OUTBOUND_ALLOWED").split(",") if one.strip()]
 CATALOG_ROOT = Path(text("WORKBENCH_CATALOG", str(DATA_DIR / "catalog")))
 # Further folders that connections may read, separated like PATH.
 CATALOG_FOLDERS = [folder for folder in text("WORKBENCH_CATALOG_FOLDERS").split(os.pathsep) if folder]
@@ -361,6 +377,7 @@ if CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": CELERY_BROKER_URL,
         "KEY_PREFIX": "workbench",
+        "OPTIONS": {"serializer": "governance.sign_in.cache.JSONSerializer"},
     }
 
 REQUESTS_A_MINUTE = number("WORKBENCH_REQUESTS_A_MINUTE", 1200)
@@ -393,6 +410,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "governance.api.schema.add_problems",
         "governance.api.schema.add_idempotency",
+        "governance.api.schema.add_etags",
         "governance.api.schema.add_summaries",
     ],
     "ENUM_NAME_OVERRIDES": {

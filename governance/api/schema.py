@@ -59,6 +59,42 @@ def add_idempotency(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "The ETag of the row as it was seen. The change is made on that state only; else 412.",
+    "schema": {"type": "string", "maxLength": 2000, "pattern": '^("[!#-~]*"|[*])$'},
+}
+IF_NONE_MATCH = IF_MATCH | {
+    "name": "If-None-Match", "description": "The ETag of the row as it is known. 304 where it is still so.",
+}  # fmt: skip
+ETAG = {"description": "Of exactly this answer; for If-Match and If-None-Match.", "schema": {"type": "string"}}
+WITHOUT_TAG = {"lineage", "trainers"}
+
+
+def add_etags(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """A drf-spectacular hook: a detail answers with an `ETag`; what changes a row takes `If-Match`."""
+    for path, methods in result.get("paths", {}).items():
+        if "{id}/" not in path:
+            continue
+        for method in METHODS & methods.keys():
+            if methods[method]["tags"][0] not in WITHOUT_TAG:
+                _add_etag(methods[method], method, is_detail=path.endswith("{id}/"))
+    return result
+
+
+def _add_etag(operation: dict[str, Any], method: str, *, is_detail: bool) -> None:
+    parameters, responses = operation.setdefault("parameters", []), operation["responses"]
+    if method != "get":
+        parameters.append(IF_MATCH)
+        content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        responses["412"] = {"description": "The row changed: `changed` names fields.", "content": content}
+    elif is_detail:
+        parameters.append(IF_NONE_MATCH)
+        responses["200"].setdefault("headers", {})["ETag"] = ETAG
+        responses["304"] = {"description": "It is still as it was."}
+
+
 def add_summaries(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """A drf-spectacular hook: one line for each operation, from the first sentence of its description."""
     for path, methods in result.get("paths", {}).items():

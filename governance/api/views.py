@@ -17,6 +17,7 @@ from rest_framework.reverse import reverse
 from rest_framework.viewsets import GenericViewSet
 
 from governance import access, constraints, whatif
+from governance.api.etags import ConditionalRequests
 from governance.api.fields import ConstraintSerializer
 from governance.api.idempotency import IdempotentPosts
 from governance.errors import InvalidInput
@@ -35,7 +36,7 @@ class MayView(BasePermission):
         )
 
 
-class ScopedViewSet(IdempotentPosts, ListModelMixin, RetrieveModelMixin, GenericViewSet):
+class ScopedViewSet(ConditionalRequests, IdempotentPosts, ListModelMixin, RetrieveModelMixin, GenericViewSet):
     """List and detail of the rows someone may see. Subclasses add actions that call services."""
 
     permission_classes = (MayView,)

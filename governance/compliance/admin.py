@@ -17,7 +17,7 @@ from governance import records
 from governance.admin_base import DeskAdmin
 from governance.compliance import filters, tables
 from governance.errors import InvalidInput
-from governance.models import ConstraintChange, EvidenceExport
+from governance.models import ConstraintChange, EvidenceExport, HandOut
 from governance.portal import content, related
 from governance.portal.marks import chip, use_strip
 from governance.portal.strip import strip_of
@@ -136,6 +136,21 @@ class ConstraintChangeAdmin(DeskAdmin):
     @admin.display(description="Reached")
     def reach(self, change: ConstraintChange) -> str:
         return ", ".join(f"{count} {name}" for name, count in change.reached.items()) or "—"
+
+
+@admin.register(HandOut)
+class HandOutAdmin(DeskAdmin):
+    """Files of content that were taken: what, how many rows, by whom, and how to know them again."""
+
+    list_display = ("taken_at", "what", "kind", "rows", "taken_by_name", "door")
+    list_filter = ("kind", "door")
+    search_fields = ("what", "taken_by_name", "digest")
+    date_hierarchy = "taken_at"
+    fields = ("what", "kind", "rows", "digest", "taken_by_name", "taken_at", "door", "subject_kind", "subject_id")
+    empty_state = {
+        "title": "Nothing was taken yet",
+        "text": "Every download of an export or of labels is kept here, with its rows and its SHA-256.",
+    }
 
 
 @admin.register(EvidenceExport)

@@ -20,7 +20,7 @@ from governance.api.authentication import needs_scope
 from governance.api.serializers import ConstraintChangeSerializer
 from governance.api.views import ScopedViewSet
 from governance.compliance import evidence, filters, questions, tables
-from governance.models import ConstraintChange, EvidenceExport, SavedQuestion
+from governance.models import ConstraintChange, EvidenceExport, HandOut, SavedQuestion
 from governance.sign_in.scopes import EXPORT
 
 IN_MEMORY = 16 * 2**20
@@ -109,6 +109,26 @@ class EvidenceExportSerializer(serializers.ModelSerializer):
             "id", "question", "filters", "reason", "objects_count", "entries_count", "checkpoint", "digest",
             "made_by_id", "made_by_name", "made_at",
         )  # fmt: skip
+
+
+class HandOutSerializer(serializers.ModelSerializer):
+    """One file that was taken; `digest` is its SHA-256."""
+
+    class Meta:
+        model = HandOut
+        fields = (
+            "id", "kind", "subject_kind", "subject_id", "what", "rows", "digest", "door", "taken_by_id",
+            "taken_by_name", "taken_at",
+        )  # fmt: skip
+
+
+class HandOutViewSet(ScopedViewSet):
+    """Files of content that were taken, for those who audit."""
+
+    queryset = HandOut.objects.all()
+    serializer_class = HandOutSerializer
+    filterset_fields = ("kind", "subject_id", "taken_by_id", "digest", "door")
+    cursor_ordering = ("-taken_at", "-id")
 
 
 class EvidenceRequestSerializer(serializers.Serializer):

@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery
 
-from governance import access, context
+from governance import access, context, handing_out
 from governance.compliance import filters
 from governance.errors import InvalidInput, ReasonRequired, TooMuchEvidence
 from governance.models import (
@@ -55,11 +55,13 @@ def hand_out(*, asked: Asked, by: User, out: BinaryIO) -> EvidenceExport:
     """Seal the record, write the bundle to `out` (seekable), and put on record that it was made.
 
     :raises NotPermitted: `by` does not audit.
+    :raises ReauthenticationRequired: `by` last proved who they are too long ago.
     :raises ReasonRequired: no question, or no reason.
     :raises InvalidInput: a filter is wrong, or nothing answers.
     :raises TooMuchEvidence: more entries than one bundle may hold.
     """
     access.require(by, "governance.add_evidenceexport")
+    handing_out.require_proof(by=by, what="Taking evidence")
     if not asked.question.strip():
         raise InvalidInput("Say which question the evidence answers; it stands on its report.", field="question")
     if not asked.reason.strip():

@@ -22,6 +22,7 @@ from governance.models import (
     Checkpoint,
     ConstraintChange,
     GroupGrant,
+    HandOut,
     Job,
     MembershipEnd,
     RecordEntry,
@@ -67,7 +68,8 @@ def register_figure(make: Callable[[User], Figure]) -> None:
 
 
 def figures_for(user: User) -> list[Figure]:
-    return sorted((make(user) for make in (_open_relaxations, _unattributed, *_figures)), key=lambda one: one.order)
+    makers = (_open_relaxations, _unattributed, _handed_out, *_figures)
+    return sorted((make(user) for make in makers), key=lambda one: one.order)
 
 
 def _open_relaxations(user: User) -> Figure:
@@ -88,6 +90,17 @@ def _unattributed(user: User) -> Figure:
         title="Written past every door", count=count, words="entry" if count == 1 else "entries",
         url=f"{reverse('admin:governance_recordentry_changelist')}?door=none",
         tone="prohibited" if count else "permitted", order=20,
+    )  # fmt: skip
+
+
+def _handed_out(user: User) -> Figure:
+    since = timezone.now() - timedelta(days=CHART_DAYS)
+    count = HandOut.objects.filter(taken_at__gte=since).count()
+    query = urlencode({"taken_at__gte": since.date().isoformat()})
+    return Figure(
+        title="Handed out", count=count, words=f"{'file' if count == 1 else 'files'} in {CHART_DAYS} days",
+        url=f"{reverse('admin:governance_handout_changelist')}?{query}",
+        order=60,
     )  # fmt: skip
 
 

@@ -16,10 +16,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from governance.compliance import clauses, evidence, figures, filters, questions
-from governance.errors import WorkbenchError
+from governance.errors import ReauthenticationRequired, WorkbenchError
 from governance.models import SavedQuestion
 from governance.portal.pages import portal_page, render_page
 from governance.record import checking, keys, verifier
+from governance.sign_in import kept
 
 AUDITS = "governance.view_recordentry"
 IN_MEMORY = 16 * 2**20  # bytes of a bundle before it goes to a temporary file
@@ -30,7 +31,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """What is open, what changed, which questions are asked again, and whether the record holds."""
     chain = figures.chain_status()
     text, tone = chain.verdict
-    kept = SavedQuestion.objects.visible_to(request.user).select_related("owner")
+    saved = SavedQuestion.objects.visible_to(request.user).select_related("owner")
     context = {
         "title": "Compliance desk",
         "lead": "Who allowed what, when and why; what it reached; and the proof.",
@@ -45,7 +46,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "standing": questions.STANDING,
         "saved": [
             {"row": one, "url": questions.changes_url(one.filters), "mine": one.owner_id == request.user.pk}
-            for one in kept
+            for one in saved
         ],
     }
     return render_page(request, "governance/compliance.html", context)
@@ -92,10 +93,12 @@ def _question_of(asked: evidence.Asked) -> str:
 def evidence_page(request: HttpRequest) -> HttpResponse:
     """Ask for what the evidence stands, then hand it out as one archive."""
     asked = _asked(request, {})
-    form = EvidenceForm(request.POST or None, initial={"question": _question_of(asked)[:500]})
+    form = EvidenceForm(request.POST or kept.typed_before(request), initial={"question": _question_of(asked)[:500]})
     if request.method == "POST" and form.is_valid():
         try:
             return _handed_out(request, _asked(request, form.cleaned_data))
+        except ReauthenticationRequired:
+            return kept.prove_first(request)
         except WorkbenchError as error:
             form.add_error(error.field if error.field in form.fields else None, error.message)
     key = keys.newest()
@@ -147,8 +150,8 @@ def save_question(request: HttpRequest) -> HttpResponse:
     """Keep the filters of the list under a name."""
     asked = {name: value for name, value in request.POST.items() if name in filters.FILTERS and value}
     try:
-        kept = questions.save_question(name=request.POST.get("name", ""), asked=asked, by=request.user)
-        messages.success(request, f"Saved “{kept}” on the compliance desk.")
+        question = questions.save_question(name=request.POST.get("name", ""), asked=asked, by=request.user)
+        messages.success(request, f"Saved “{question}” on the compliance desk.")
     except WorkbenchError as error:
         messages.error(request, error.message)
     return HttpResponseRedirect(questions.changes_url(asked))

@@ -32,6 +32,7 @@ from governance.models.constraints import (
     TagRule,
 )
 from governance.models.jobs import Job
+from governance.models.outbound import AllowedAddress, HandOut
 from governance.models.people import AccountLink, MembershipEnd, Person, RoleDescription, SeenAs, User
 from governance.models.record import Checkpoint, Erasure, RecordEntry, RecordValues, SealedEntry, SigningKey
 from governance.models.retention import ErasureRequest, LegalHold, RecordArchive
@@ -39,6 +40,7 @@ from governance.models.sign_in import ApiToken, SignInEvent
 
 __all__ = [
     "AccountLink",
+    "AllowedAddress",
     "ApiToken",
     "Approval",
     "ApprovalRequest",
@@ -59,6 +61,7 @@ __all__ = [
     "GovernedQuerySet",
     "GovernedRow",
     "GroupGrant",
+    "HandOut",
     "Job",
     "KeptAnswer",
     "LegalHold",

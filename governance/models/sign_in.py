@@ -37,6 +37,7 @@ class SignInEvent(models.Model):
         SIGNED_OUT = "signed_out", "signed out"
         FACTOR_ADDED = "factor_added", "second factor added"
         FACTOR_REMOVED = "factor_removed", "second factor removed"
+        FACTORS_TAKEN = "factors_taken", "second factors removed by an administrator"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
@@ -44,6 +45,7 @@ class SignInEvent(models.Model):
     way = models.CharField(max_length=16, choices=Way, blank=True)
     outcome = models.CharField(max_length=16, choices=Outcome)
     address = models.GenericIPAddressField(null=True)
+    note = models.TextField(blank=True, help_text="Who did it and why, where somebody else did.")
     happened_at = models.DateTimeField(auto_now_add=True)
 
     objects = RoleQuerySet.as_manager()

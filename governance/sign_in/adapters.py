@@ -18,9 +18,12 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from governance import context, secrets
 from governance.models import SignInEvent, User
+from governance.outbound.addresses import allowance_of, allowances, bracketed, checked_form, port_of
 from governance.sign_in import kept, services, words
 from governance.sign_in.ways import PROVIDER_PROVED_AT, address_of
 
+PROVIDER_SECONDS = 5
+"""In which an identity provider must answer; someone waits for it."""
 OUTCOME, WAY = SignInEvent.Outcome, SignInEvent.Way
 
 
@@ -143,6 +146,20 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
 
         found = _build_apps_from_settings(provider=provider, client_id=client_id)
         return [app for apps in found.values() for app in apps]
+
+    def get_provider(self, request: Any, provider: Any, client_id: Any = None) -> Any:
+        """The one that checks what it is told."""
+        from governance.sign_in.openid import CheckedProvider
+
+        return CheckedProvider(request, app=super().get_provider(request, provider, client_id).app)
+
+    def get_requests_session(self) -> Any:
+        """The provider's address comes from the server's settings, and is trusted; whatever it names must be public."""
+        from governance.outbound.clients import CheckedSession
+
+        parts = checked_form(settings.OIDC_SERVER_URL)
+        trusted = allowance_of(f"{bracketed(str(parts.hostname))}:{port_of(parts)}")
+        return CheckedSession([trusted, *allowances()], timeout=PROVIDER_SECONDS)
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         return bool(settings.OIDC_UNKNOWN == "create")

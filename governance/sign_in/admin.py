@@ -14,6 +14,7 @@ from governance.sign_in import services
 TONES: dict[str, str] = {
     SignInEvent.Outcome.SIGNED_IN: "permitted", SignInEvent.Outcome.CONFIRMED: "permitted",
     SignInEvent.Outcome.FAILED: "attention", SignInEvent.Outcome.LOCKED_OUT: "prohibited",
+    SignInEvent.Outcome.FACTORS_TAKEN: "attention",
 }  # fmt: skip
 
 # They would show secrets of second factors, and let rows be edited past the record.
@@ -25,12 +26,12 @@ for _model in [one for one in admin.site._registry if one.__module__.startswith(
 class SignInEventAdmin(DeskAdmin):
     """Who signed in, failed to, or signed out; when, how and from where."""
 
-    list_display = ("happened_at", "who", "outcome_chip", "way", "address")
+    list_display = ("happened_at", "who", "outcome_chip", "way", "address", "note")
     list_filter = ("outcome", "way")
     list_select_related = ("user",)
     search_fields = ("name", "user__username", "address")
     date_hierarchy = "happened_at"
-    fields = ("happened_at", "who", "outcome_chip", "way", "address")
+    fields = ("happened_at", "who", "outcome_chip", "way", "address", "note")
     empty_state = {
         "title": "Nobody has signed in yet",
         "text": "Every sign-in, failed try and sign-out is kept here. What was typed is never kept.",

@@ -1,10 +1,13 @@
-"""A cache of files that all processes of one machine share, and in which only one of them can add a key."""
+"""Caches that all processes share: files for one machine, Redis for several. What they keep is JSON: whoever can
+write a file or a key there must not be able to have it run."""
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import tempfile
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -24,10 +27,38 @@ class SharedFileCache(FileBasedCache):
     # Django's own parts, which its types leave out.
     _dir: str
     _createdir: Any
-    _write_content: Any
+    _delete: Any
     _key_to_file: Any
     _list_cache_files: Any
-    _is_expired: Any
+
+    def get(self, key: Any, default: Any = None, version: int | None = None) -> Any:
+        with suppress(FileNotFoundError), open(self._key_to_file(key, version), "rb") as file:
+            if not self._is_expired(file):
+                return json.loads(file.read())
+        return default
+
+    def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        missing = object()
+        value = self.get(key, missing, version)
+        if value is missing:
+            return False
+        self.set(key, value, timeout, version)
+        return True
+
+    def _write_content(self, file: Any, timeout: Any, value: Any) -> None:
+        """When it expires on the first line, then the value."""
+        file.write(f"{json.dumps(self.get_backend_timeout(timeout))}\n{json.dumps(value)}".encode())
+
+    def _is_expired(self, file: Any) -> bool:
+        """What cannot be read counts as expired, files of earlier versions among it."""
+        try:
+            expires = json.loads(file.readline())
+        except ValueError:
+            expires = 0
+        if expires is not None and expires < time.time():
+            self._delete(file.name)
+            return True
+        return False
 
     def _cull(self) -> None:
         """Called by Django before each new file."""
@@ -50,3 +81,13 @@ class SharedFileCache(FileBasedCache):
         finally:
             os.unlink(made)
         return True
+
+
+class JSONSerializer:
+    """How the Redis cache keeps values."""
+
+    def dumps(self, value: Any) -> Any:
+        return value if type(value) is int else json.dumps(value)  # whole numbers as Redis counts them
+
+    def loads(self, data: Any) -> Any:
+        return json.loads(data)

@@ -12,13 +12,17 @@ KEY = "governance.kept_form"
 NOT_KEPT = frozenset({"csrfmiddlewaretoken"})
 
 
-def prove_first(request: HttpRequest) -> HttpResponseRedirect:
-    """To the page that asks who they are, and from there back to this form with everything still in it."""
+def prove_first(request: HttpRequest, *, back: str = "") -> HttpResponseRedirect:
+    """To the page that asks who they are, and from there back to this form with everything still in it.
+
+    `back`: another page to lead to, where this address answers with a file and no page.
+    """
     kept = request.POST.copy()
     for name in NOT_KEPT & kept.keys():
         del kept[name]
     request.session[KEY] = {"user": request.user.pk, "path": request.path, "typed": kept.urlencode()}
-    return HttpResponseRedirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': request.path})}")
+    query = urlencode({"next": back or request.get_full_path()})
+    return HttpResponseRedirect(f"{reverse('account_reauthenticate')}?{query}")
 
 
 def typed_before(request: HttpRequest) -> QueryDict | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
+
 from governance.models import SignInEvent
 from governance.people import linking
 from governance.sign_in import services
@@ -36,6 +38,8 @@ def _session_began(request: Any, **_: Any) -> None:
 
 
 def _signed_in(request: Any, user: Any, **_: Any) -> None:
+    if (taken := services.untold(user)) is not None:
+        messages.warning(request, services.told_about(taken))
     services.record_event(
         outcome=OUTCOME.SIGNED_IN, user=user, way=way_of_session(request), address=address_of(request)
     )

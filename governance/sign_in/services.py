@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from django.conf import settings
+from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from governance import context
-from governance.errors import InvalidInput, NotPermitted
+from governance import context, desk
+from governance.errors import InvalidInput, NotPermitted, ReasonRequired
 from governance.models import ApiToken, SignInEvent
 from governance.roles import group_for
 from governance.sign_in.scopes import APPROVE, OF_A_LOGIN, SCOPES
 
 if TYPE_CHECKING:
     from governance.models import User
+
+log = logging.getLogger(__name__)
 
 PREFIX = "wb_"
 SHOWN = 9
@@ -32,12 +37,100 @@ MINUTES_FOR_TOKENS = 15
 USED_EVERY = timedelta(minutes=1)
 
 
-def record_event(*, outcome: str, user: User | None = None, way: str = "", address: str | None = None) -> SignInEvent:
-    """Keep that someone signed in or out, or failed to."""
-    with transaction.atomic(), context.because(outcome.replace("_", " "), by=user):
+def record_event(
+    *, outcome: str, user: User | None = None, way: str = "", address: str | None = None, note: str = "",
+    reason: str = "",
+) -> SignInEvent:
+    """Keep that someone signed in or out, or failed to; `note` where somebody else did it to them."""
+    by = None if note else user
+    with transaction.atomic(), context.because(reason or outcome.replace("_", " "), by=by):
         return SignInEvent.objects.create(
-            outcome=outcome, user=user, name=user.display_name if user else "", way=way, address=address
+            outcome=outcome, user=user, name=user.display_name if user else "", way=way, address=address, note=note
         )
+
+
+# -- second factors -------------------------------------------------------------------------------------------
+
+
+def take_factors(*, user: User, by: User | None, reason: str) -> int:
+    """Remove somebody's second factors after they lost them, and end their sessions; how many there were.
+
+    They are told when they log in next, and by e-mail where there is a mail server. `by` None: a command.
+
+    :raises NotPermitted: `by` is no administrator, or would remove their own.
+    :raises ReasonRequired: no reason.
+    :raises ReauthenticationRequired: `by` last proved who they are too long ago.
+    :raises InvalidInput: there is none to remove.
+    """
+    if by is not None:
+        _require_other_administrator(user, by)
+    if not reason.strip():
+        raise ReasonRequired("Say how you know that it is them who lost it; it goes on record.", field="reason")
+    if by is not None:
+        desk.require_proof(MINUTES_FOR_TOKENS, "Removing second factors", by=by)
+    with transaction.atomic(), context.because(reason, by=by):
+        count = _remove_factors(user)
+        who = by.display_name if by else "a command on the server"
+        event = record_event(
+            outcome=SignInEvent.Outcome.FACTORS_TAKEN, user=user, note=f"{who}: {reason.strip()}", reason=reason
+        )
+    _mail_about(event)
+    return count
+
+
+def _require_other_administrator(user: User, by: User) -> None:
+    if not (by.is_active and by.is_superuser):
+        raise NotPermitted("Only an administrator removes second factors. Ask one.")
+    if by.pk == user.pk or (by.person_id is not None and by.person_id == user.person_id):
+        raise NotPermitted("These are your own second factors. Another administrator must remove them.")
+
+
+def _remove_factors(user: User) -> int:
+    """Recovery codes too: who took the app may have taken them."""
+    from allauth.usersessions.models import UserSession
+
+    factors = factors_of(user)
+    if not factors:
+        raise InvalidInput(f"{user.display_name} has no second factor to remove.", field="user")
+    for factor in factors:
+        factor.delete()
+    for session in UserSession.objects.filter(user=user):
+        session.end()
+    return len(factors)
+
+
+def factors_of(user: User) -> list[Any]:
+    """What proves who `user` is besides a password; recovery codes among them."""
+    from allauth.mfa.models import Authenticator
+
+    return list(Authenticator.objects.filter(user=user).order_by("type", "pk"))
+
+
+def _mail_about(event: SignInEvent) -> None:
+    """A mail server that is down holds nothing up: the person is told at the next login."""
+    address = event.user.email if event.user else ""
+    if not (settings.EMAIL_HOST and address):
+        return
+    try:
+        send_mail("Your second factors were removed", told_about(event), None, [address])
+    except OSError:
+        log.warning("no mail server took the notice about second factors of %s", event.name, exc_info=True)
+
+
+def told_about(event: SignInEvent) -> str:
+    """What the person whose second factors were removed is told."""
+    return (
+        f"Your second factors were removed on {event.happened_at:%d %b %Y %H:%M} UTC by {event.note}. If you did not "
+        "ask for this, tell your administrators now and change your password. Set up new ones under Signing in."
+    )
+
+
+def untold(user: User) -> SignInEvent | None:
+    """That an administrator removed the second factors of `user` since they last logged in, if so."""
+    Outcome = SignInEvent.Outcome
+    own = SignInEvent.objects.filter(user=user, outcome__in=(Outcome.FACTORS_TAKEN, Outcome.SIGNED_IN))
+    last = own.order_by("-happened_at", "-id").first()
+    return last if last is not None and last.outcome == Outcome.FACTORS_TAKEN else None
 
 
 # -- tokens ---------------------------------------------------------------------------------------------------

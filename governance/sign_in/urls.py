@@ -14,7 +14,7 @@ from django.utils.module_loading import import_string
 
 OURS = "governance.sign_in.pages"
 SECOND = "allauth.mfa"
-PROVIDER = "allauth.socialaccount.providers.openid_connect.views"
+PROVIDER = "governance.sign_in.openid"
 
 
 def _to(address: str, view: str, name: str) -> URLPattern:

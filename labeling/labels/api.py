@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
-from django.http import StreamingHttpResponse
+from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
@@ -19,7 +20,7 @@ from governance.constraints import Terms
 from governance.sign_in.scopes import EXPORT
 from governance.uses import Classification, uses_in
 from labeling.labels import selectors, services
-from labeling.labels.interchange import export_lines, import_labels
+from labeling.labels.interchange import hand_out_labels, import_labels
 from labeling.labels.models import CanonicalLabel
 from labeling.labelsets.models import LabelsetVersion, LabelType
 from workbench.models import Sheet
@@ -153,14 +154,14 @@ class CanonicalLabelViewSet(ConstrainedActions, ScopedViewSet):
     )
     @needs_scope(EXPORT)
     @action(detail=False, methods=["get"], pagination_class=None, filterset_fields=None)
-    def export(self, request: Request) -> StreamingHttpResponse:
+    def export(self, request: Request) -> FileResponse:
         """Labels that permit the use, as JSON Lines; how many may not is in `X-Excluded`."""
         chosen = OnSheetSerializer(data=request.query_params, context=self.get_serializer_context())
         chosen.is_valid(raise_exception=True)
         use = request.query_params.get("use", "")
-        lines, count, excluded = export_lines(by=request.user, use=use, **chosen.validated_data)
-        headers = {"X-Count": str(count), "X-Excluded": str(excluded)}
-        return StreamingHttpResponse(lines, content_type="application/jsonl", headers=headers)
+        taken, excluded = hand_out_labels(by=request.user, use=use, **chosen.validated_data)
+        headers = {"X-Count": str(taken.rows), "X-Excluded": str(excluded)}
+        return FileResponse(taken.file or io.BytesIO(), content_type="application/jsonl", headers=headers)
 
     @extend_schema(request=BringSerializer, responses=BroughtSerializer)
     @action(detail=False, methods=["post"], url_path="bring-under-labelset")

@@ -7,13 +7,14 @@ from typing import Any
 from django import forms
 
 from governance.constraints import Terms
+from governance.errors import InvalidInput
+from governance.uploads import text_in
 from governance.uses import ALL_USES, Classification, Use, mask_of, uses_in
 from labeling.labels.models import CanonicalLabel
 from labeling.labelsets.models import LabelType
 from workbench.models import Sheet
 
 FIELDS_OF_TERMS = ("permitted", "data_classification", "usage_reason")
-UPLOAD_LIMIT = 20 * 1024 * 1024
 
 
 class JudgementForm(forms.Form):
@@ -90,9 +91,7 @@ class ImportForm(forms.Form):
         return cleaned
 
     def _text(self, upload: Any) -> str:
-        if upload.size > UPLOAD_LIMIT:
-            raise forms.ValidationError({"file": f"The file has {upload.size:,} bytes; at most {UPLOAD_LIMIT:,}."})
         try:
-            return str(upload.read().decode("utf-8-sig"))
-        except UnicodeDecodeError as error:
-            raise forms.ValidationError({"file": f"The file is not UTF-8 text: {error.reason}."}) from error
+            return text_in(upload, expected="JSON Lines in UTF-8", field="file")
+        except InvalidInput as error:
+            raise forms.ValidationError({"file": error.message}) from error

@@ -11,10 +11,10 @@ from typing import Any
 
 from django.db import transaction
 
-from governance import access
+from governance import access, handing_out
 from governance.errors import InvalidInput, WorkbenchError
 from governance.exits import exit_for
-from governance.models import PermittedQuerySet, User
+from governance.models import HandOut, PermittedQuerySet, User
 from governance.uses import Classification, Use
 from labeling.labels import services
 from labeling.labels.entries import Entry
@@ -88,6 +88,21 @@ def _refused(faults: dict[int, str]) -> ImportRefused:
         field="text",
         details={"lines": {str(number): words for number, words in faults.items()}},
     )
+
+
+def hand_out_labels(
+    *, sheet: Sheet, label_type: LabelType, use: Use | str, by: User
+) -> tuple[handing_out.HandedOut, int]:
+    """The labels that permit `use` as a file, on record as taken; and how many may not.
+
+    :raises InvalidInput: another use.
+    :raises ReauthenticationRequired: `by` last proved who they are too long ago.
+    """
+    lines, _, excluded = export_lines(sheet=sheet, label_type=label_type, use=use, by=by)
+    handing_out.require_proof(by=by, what="Taking labels")
+    what = f"{label_type} of {sheet} for {Use(use).label}"
+    kind = HandOut.Kind.LABELS
+    return handing_out.hand_out_lines(kind=kind, subject=sheet, what=what, lines=lines, by=by), excluded
 
 
 def export_lines(*, sheet: Sheet, label_type: LabelType, use: Use | str, by: User) -> tuple[Iterator[str], int, int]:

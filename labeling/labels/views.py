@@ -7,17 +7,18 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from governance.errors import InvalidInput, StaleVersion, WorkbenchError
+from governance.errors import InvalidInput, ReauthenticationRequired, StaleVersion, WorkbenchError
 from governance.portal.pages import portal_page, render_page
 from governance.portal.strip import Strip, strip_for, strip_of
+from governance.sign_in import kept
 from governance.uses import ALL_USES, combine
 from labeling.labels import selectors, services
 from labeling.labels.forms import ChoiceForm, ImportForm, JudgementForm, judgement_of
-from labeling.labels.interchange import export_lines, import_labels
+from labeling.labels.interchange import hand_out_labels, import_labels
 from labeling.labels.models import CanonicalLabel
 from labeling.labels.queue import Queue, queue_of
 from labeling.labels.showing import picture_of, shown_item
@@ -278,16 +279,18 @@ def label_export(request: HttpRequest) -> HttpResponse:
     """Labels that permit the chosen use, as a file of JSON Lines."""
     try:
         desk = Desk(request)
-        lines, count, _ = export_lines(
+        taken, _ = hand_out_labels(
             sheet=desk.sheet,
             label_type=desk.label_type,
             use=request.GET.get("use", ""),
             by=request.user,  # type: ignore[arg-type]
         )
+    except ReauthenticationRequired:
+        return kept.prove_first(request, back=desk.url("label"))
     except WorkbenchError as error:
         return _refused(request, error)
-    if not count:
+    if taken.file is None:
         messages.warning(request, f"No label of {desk.label_type} on this Sheet permits this use.")
         return HttpResponseRedirect(desk.url("label"))
-    headers = {"Content-Disposition": f'attachment; filename="labels-{desk.label_type.pk}.jsonl"'}
-    return StreamingHttpResponse(lines, content_type="application/jsonl", headers=headers)  # type: ignore[return-value]
+    name = f"labels-{desk.label_type.pk}.jsonl"
+    return FileResponse(taken.file, as_attachment=True, filename=name, content_type="application/jsonl")  # type: ignore[return-value]

@@ -495,7 +495,7 @@ def test_a_task_or_another_persons_session_signs_nothing(relaxation, officer, st
 @pytest.fixture
 def provider(db, settings, monkeypatch) -> Iterator[Provider]:
     """A real provider, which the site trusts, whose group `wb-approvers` means approver."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")  # for the browser's part, which the tests play themselves
     with running_provider() as running:
         settings.SOCIALACCOUNT_PROVIDERS = oidc_provider(running.url, CLIENT_ID, CLIENT_SECRET, "Example ID")
         settings.OIDC_SERVER_URL, settings.OIDC_NAME = running.url, "Example ID"

@@ -43,7 +43,7 @@ from .factories import (
     write_table,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("local_servers")]
 STRICT = {
     "type": "object",
     "properties": {"label": {"enum": ["card", "refund"]}},

@@ -62,7 +62,8 @@ class Site:
     @property
     def environment(self) -> dict[str, str]:
         own = {"WORKBENCH_DATA": str(self.folder), "DJANGO_SETTINGS_MODULE": "workbench.settings",
-               "DATABASE_URL": "", "WORKBENCH_BROKER_URL": "filesystem://", "PYTHONPATH": str(ROOT)}  # fmt: skip
+               "DATABASE_URL": "", "WORKBENCH_BROKER_URL": "filesystem://", "PYTHONPATH": str(ROOT),
+               "WORKBENCH_OUTBOUND_ALLOWED": "127.0.0.1"}  # fmt: skip
         return os.environ | own
 
     def set_up(self, count: int, server: FakeServer) -> None:

@@ -150,6 +150,14 @@ GOOD = [
 ]
 
 
+def test_the_corpus_of_templates_is_counted(capsys):
+    tried = len({*ATTACKS, *BOMBS})
+
+    with capsys.disabled():
+        print(f"\n{tried} templates tried against the allow-list", end=" ")  # noqa: T201
+    assert tried >= 23
+
+
 def _prompt(source: str):
     return compile_prompt(source, field="user_prompt")
 

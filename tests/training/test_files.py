@@ -13,6 +13,8 @@ from tests.workbench.fake_openai import running
 from training.models import Evaluation, Export
 from workbench.models import ModelEndpoint
 
+pytestmark = pytest.mark.usefixtures("local_servers")
+
 SCANS = {"alias": "scan", "kind": "volume", "ref": "main.scans", "keys": [], "pattern": "{id}.png"}
 
 

@@ -14,6 +14,8 @@ from workbench.endpoints.models import ModelEndpoint
 from workbench.endpoints.openai_engine import OpenAIEngine
 from workbench.endpoints.port import Question
 
+pytestmark = pytest.mark.usefixtures("db", "local_servers")
+
 
 def engine(url: str, **fields) -> OpenAIEngine:
     named = {"name": "Small", "base_url": url, "model_name": "small", "timeout_seconds": 5, "retries": 0}

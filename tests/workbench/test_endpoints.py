@@ -19,6 +19,8 @@ from workbench.endpoints.errors import EndpointInactive, KeyNotAllowed
 from workbench.endpoints.models import ModelEndpoint
 from workbench.endpoints.port import Answer, Question
 
+pytestmark = pytest.mark.usefixtures("db", "local_servers")
+
 SCHEMA = {"type": "object", "properties": {"species": {"type": "string"}}, "required": ["species"]}
 
 

@@ -81,6 +81,12 @@ def test_what_was_written_anew_reads_the_same(source):
     assert filters.parse_filter(once.sql, COLUMNS) == once
 
 
+def test_the_corpus_of_filters_is_counted(capsys):
+    with capsys.disabled():
+        print(f"\n{len(set(ATTACKS))} filters tried against the allow-list", end=" ")  # noqa: T201
+    assert len(set(ATTACKS)) >= 48
+
+
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda value: ascii(value[:40]))
 def test_anything_else_is_refused_with_its_position(attack):
     with pytest.raises(InvalidFilter) as refused:

@@ -8,6 +8,8 @@ from tests.workbench.factories import CUSTOMER, PNG, draft_sheet, make_connectio
 from tests.workbench.fake_openai import running
 from workbench.models import ModelEndpoint, SheetVersion
 
+pytestmark = pytest.mark.usefixtures("local_servers")
+
 
 @pytest.fixture
 def connection(steward):

@@ -26,6 +26,8 @@ from workbench.catalogs.services import sync_catalog
 from workbench.catalogs.serving import catalog_file_url, item_file_url
 from workbench.models import CatalogObject, Connection, ModelEndpoint, Sheet, SheetVersion
 
+pytestmark = pytest.mark.usefixtures("local_servers")
+
 
 def signed_in(user) -> Client:
     client = Client()

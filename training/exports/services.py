@@ -7,8 +7,9 @@ from typing import IO, TYPE_CHECKING
 
 from django.db import transaction
 
-from governance import access, context, jobs
+from governance import access, context, handing_out, jobs
 from governance.errors import NotPermitted
+from governance.models import HandOut
 from governance.uses import Use
 from training.datasets.rows import members_in
 from training.datasets.selectors import require_usable
@@ -55,8 +56,9 @@ def request_export(
 
 
 def open_export(*, export: Export, by: User) -> IO[bytes]:
-    """The finished file, if it holds what may leave now; old files are no way around a constraint.
+    """The finished file, on record as taken, if it holds what may leave now; old files are no way around a constraint.
 
+    :raises ReauthenticationRequired: `by` last proved who they are too long ago.
     :raises NotUsable: the version is suspended, archived or not approved.
     :raises ExportNotReady: the file is not written.
     :raises ExportGone: it is no longer there.
@@ -71,6 +73,11 @@ def open_export(*, export: Export, by: User) -> IO[bytes]:
     if not path.is_file() or path.stat().st_size != export.bytes:
         raise ExportGone(f"The file of “{export}” is no longer there as it was written. Export again.")
     _require_current(export)
+    handing_out.require_proof(by=by, what="Taking this file")
+    handing_out.keep(
+        kind=HandOut.Kind.DATASET, subject=export, what=f"{export.version} for {export.get_use_display()}",
+        rows=export.rows, digest=export.sha256, by=by,
+    )  # fmt: skip
     return path.open("rb")
 
 

@@ -10,8 +10,9 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from governance.admin_base import row_url
-from governance.errors import WorkbenchError
+from governance.errors import ReauthenticationRequired, WorkbenchError
 from governance.portal.pages import portal_page, render_page
+from governance.sign_in import kept
 from training.exports import services
 from training.exports.models import Export
 
@@ -24,6 +25,8 @@ def export_download(request: HttpRequest, pk: UUID) -> HttpResponseBase:
     row = get_object_or_404(rows, pk=pk)
     try:
         file = services.open_export(export=row, by=request.user)  # type: ignore[arg-type]
+    except ReauthenticationRequired:
+        return kept.prove_first(request, back=row_url(row))
     except WorkbenchError as error:
         return _refused(request, row, error)
     response = FileResponse(file, as_attachment=True, filename=row.file_name, content_type="application/octet-stream")

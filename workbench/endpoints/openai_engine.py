@@ -14,7 +14,8 @@ from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any
 
 from governance import secrets
-from governance.errors import WorkbenchError
+from governance.errors import AddressRefused, WorkbenchError
+from governance.outbound.addresses import allowances
 from workbench.endpoints.messages import with_files, with_schema_in_words
 from workbench.endpoints.port import Answer, LoadBytes, Question
 
@@ -48,6 +49,7 @@ class OpenAIEngine:
         self.endpoint = endpoint
         self.load_bytes = load_bytes
         self.key = secrets.reveal(endpoint.sealed_key)
+        self.allowed = allowances()
         self.takes_schema = True
 
     def answers(self, questions: Sequence[Question]) -> Iterator[Answer]:
@@ -105,13 +107,16 @@ class OpenAIEngine:
     def _client(self) -> openai.AsyncOpenAI:
         import openai
 
+        from governance.outbound.clients import CheckedTransport
+
+        transport = CheckedTransport(self.allowed, limits=openai.DEFAULT_CONNECTION_LIMITS)
         # Retries are counted here; a redirect could carry governed content to another host.
         return openai.AsyncOpenAI(
             base_url=self.endpoint.base_url,
             api_key=self.key or "none",
             max_retries=0,
             timeout=self.endpoint.timeout_seconds,
-            http_client=openai.DefaultAioHttpClient(follow_redirects=False),
+            http_client=openai.DefaultAioHttpClient(follow_redirects=False, transport=transport),
         )
 
     async def _answer(self, client: openai.AsyncOpenAI, question: Question) -> Answer:
@@ -155,6 +160,8 @@ class OpenAIEngine:
                     self.takes_schema = False
                     facts["response_format_refused"] = _words(error)
                     continue
+                if isinstance(error.__cause__, AddressRefused):
+                    raise Refusal(f"“{self.endpoint}” was not asked: {error.__cause__.message}") from error
                 failed += 1
                 if not _is_retried(error) or failed > self.endpoint.retries:
                     raise self._refusal(error, facts["attempts"]) from error

@@ -13,6 +13,7 @@ from django.db import transaction
 
 from governance import access, context, desk, outbound, secrets
 from governance.errors import ClassificationTooHigh, InvalidInput, NotPermitted, WorkbenchError
+from governance.outbound.addresses import allowances, check_url
 from governance.uses import Classification
 from workbench.endpoints.errors import EndpointInactive, KeyNotAllowed
 from workbench.endpoints.models import ModelEndpoint
@@ -50,6 +51,7 @@ def create_endpoint(*, by: User, name: str, api_key: str = "", **fields: Any) ->
     """A place that answers prompts. The key is kept encrypted, or as `env:NAME`.
 
     :raises InvalidInput: a value cannot be used, or more than internal data is to be sent; `field` names it.
+    :raises AddressRefused: the address leads to a place that is not public, and no administrator has allowed it.
     """
     access.require(by, "workbench.add_modelendpoint")
     _check_ceiling(fields, WITHOUT_CLEARANCE)
@@ -69,6 +71,7 @@ def update_endpoint(
 
     :raises NotPermitted: `by` neither created it nor is a superuser.
     :raises InvalidInput: a value cannot be used, or it is to receive more than it is cleared for.
+    :raises AddressRefused: the new address leads to a place that is not public and that nobody has allowed.
     :raises KeyNotAllowed: the address leads to another server, and the key was not entered again for it.
     """
     endpoint = ModelEndpoint.objects.select_for_update().get(pk=endpoint.pk)
@@ -241,6 +244,7 @@ def _server(url: str) -> str:
 def _write(endpoint: ModelEndpoint, fields: dict[str, Any], reason: str, by: User) -> None:
     if unknown := sorted(set(fields) - EDITABLE):
         raise InvalidInput(f"An endpoint has no field {unknown[0]!r} to set.", field=unknown[0])
+    before = endpoint.base_url
     for name, value in fields.items():
         setattr(endpoint, name, value)
     if endpoint.engine == ModelEndpoint.Engine.OPENAI and not (endpoint.base_url and endpoint.model_name):
@@ -251,5 +255,7 @@ def _write(endpoint: ModelEndpoint, fields: dict[str, Any], reason: str, by: Use
     except ValidationError as error:
         field, words = next(iter(error.message_dict.items()))
         raise InvalidInput(" ".join(words), field="" if field == "__all__" else field) from error
+    if endpoint.base_url and endpoint.base_url != before:
+        check_url(endpoint.base_url, allowances(), field="base_url")
     with context.because(reason, by=by):
         endpoint.save()

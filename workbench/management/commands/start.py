@@ -120,7 +120,7 @@ def refuse_taken_port(host: str, port: int) -> None:
 
 def address(host: str, port: int) -> str:
     """Where a browser on this machine finds it: a server on all interfaces is also on the loopback one."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - names it, binds nothing
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

@@ -1,4 +1,4 @@
-"""What may leave the house: every call to the outside passes here first."""
+"""Which classification an endpoint may receive."""
 
 from __future__ import annotations
 
