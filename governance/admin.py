@@ -105,13 +105,6 @@ class AccountAdmin(NothingHere, UserAdmin):
         if "person" in form.changed_data and obj.person_id:
             linking.joined(obj)
 
-    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        account = self.get_object(request, object_id) if request.user.is_superuser else None
-        buttons = [{"label": "See as", "url": f"{reverse('governance:see-as')}?account={quote(account.username)}",
-                    "style": "plain", "method": "get", "confirm": ""}] if account else []  # fmt: skip
-        context = {"object_actions": buttons} | (extra_context or {})
-        return super().change_view(request, object_id, form_url, context)
-
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Who may only read accounts is not led to the form for a new password."""
         shown = super().get_fieldsets(request, obj)
@@ -125,13 +118,16 @@ class AccountAdmin(NothingHere, UserAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """With a way to the page that takes lost second factors away."""
-        context = dict(extra_context or {})
-        if request.user.is_superuser and object_id != str(request.user.pk) and object_id.isdecimal():
-            url = reverse("governance:second-factors", args=[object_id])
-            link = {"label": "Lost second factor", "url": url, "style": "plain", "method": "get"}
-            context["object_actions"] = [*context.get("object_actions", []), link]
-        return super().change_view(request, object_id, form_url, context)
+        """With ways to the pages that show what the account may do, and that take lost second factors away."""
+        account = self.get_object(request, object_id) if request.user.is_superuser else None
+        actions = [] if account is None else self._actions(account, mine=account.pk == request.user.pk)
+        return super().change_view(request, object_id, form_url, {"object_actions": actions} | (extra_context or {}))
+
+    def _actions(self, account: User, *, mine: bool) -> list[dict[str, str]]:
+        button = {"style": "plain", "method": "get", "confirm": ""}
+        see_as = {"label": "See as", "url": f"{reverse('governance:see-as')}?account={quote(account.username)}"}
+        lost = {"label": "Lost second factor", "url": reverse("governance:second-factors", args=[account.pk])}
+        return [button | see_as] if mine else [button | see_as, button | lost]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
