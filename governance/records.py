@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.apps import apps
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
 
 from governance.models import ConstraintChange
 
@@ -14,11 +14,16 @@ if TYPE_CHECKING:
 
 
 def changes_visible_to(user: User) -> QuerySet[ConstraintChange]:
-    """Changes of constraints on rows that `user` may see."""
-    if user.is_superuser or user.has_perm("governance.read_every_row"):
-        return ConstraintChange.objects.all()
+    """Changes of constraints on rows that `user` may see; what each reached, only for those who may see every row."""
+    if counts_everything(user):
+        return ConstraintChange.objects.annotate(counts_shown=Value(True))
     visible = Q(pk__in=[])
     for kind in ConstraintChange.objects.order_by().values_list("kind", flat=True).distinct():
         rows = apps.get_model(kind)._default_manager.visible_to(user).values("pk")
         visible |= Q(kind=kind, object_id__in=rows)
     return ConstraintChange.objects.filter(visible)
+
+
+def counts_everything(user: User) -> bool:
+    """Whether `user` may know how many rows a change reached: a count tells of rows that one may not see."""
+    return user.is_superuser or user.has_perm("governance.read_every_row")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -32,6 +32,15 @@ class ClassificationField(serializers.Field):
 
     def to_internal_value(self, data: Any) -> int:
         return classification_of(data, field=self.field_name or "data_classification")
+
+
+class ChoiceField(serializers.ChoiceField):
+    """One of some values; the refusal names them."""
+
+    default_error_messages = {"invalid_choice": '"{input}" is no choice here; expected one of: {choices}.'}
+
+    def fail(self, key: str, **words: Any) -> NoReturn:
+        super().fail(key, choices=", ".join(str(one) or '""' for one in self.choices), **words)
 
 
 class ScopedRelatedField(serializers.PrimaryKeyRelatedField):

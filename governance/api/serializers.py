@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from governance.api.fields import ClassificationField, UsesField
+from governance.api.fields import ChoiceField, ClassificationField, UsesField
 from governance.models import (
     ApiToken,
     Checkpoint,
@@ -45,6 +45,10 @@ class ConstraintChangeSerializer(serializers.ModelSerializer):
     new_prohibited = UsesField()
     old_classification = ClassificationField()
     new_classification = ClassificationField()
+    reached = serializers.DictField(
+        source="reached_shown", child=serializers.IntegerField(), read_only=True,
+        help_text="Counts by kind, for those who may see every row; else empty.",
+    )
 
     class Meta:
         model = ConstraintChange
@@ -117,7 +121,7 @@ class NewTokenSerializer(serializers.Serializer):
     """What a token is for, what it may do, and for how many days."""
 
     name = serializers.CharField(max_length=120)
-    scopes = serializers.ListField(child=serializers.ChoiceField(choices=list(SCOPES)), allow_empty=False)
+    scopes = serializers.ListField(child=ChoiceField(choices=list(SCOPES)), allow_empty=False)
     days = serializers.IntegerField(min_value=1, max_value=services.AT_MOST_DAYS, default=services.DAYS)
 
 

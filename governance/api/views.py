@@ -18,7 +18,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from governance import access, constraints, whatif
 from governance.api.etags import ConditionalRequests
-from governance.api.fields import ConstraintSerializer
+from governance.api.fields import ChoiceField, ConstraintSerializer
 from governance.api.idempotency import IdempotentPosts
 from governance.errors import InvalidInput
 from governance.models import Collection, ConstrainedModel, Job
@@ -136,7 +136,7 @@ class GranteeSerializer(serializers.Serializer):
 class ShareSerializer(GranteeSerializer):
     """To whom, and how far."""
 
-    level = serializers.ChoiceField(choices=sorted(access.LEVELS))
+    level = ChoiceField(choices=sorted(access.LEVELS))
     until = serializers.DateTimeField(required=False, allow_null=True, default=None)
 
 

@@ -135,7 +135,7 @@ class ConstraintChangeAdmin(DeskAdmin):
 
     @admin.display(description="Reached")
     def reach(self, change: ConstraintChange) -> str:
-        return ", ".join(f"{count} {name}" for name, count in change.reached.items()) or "—"
+        return ", ".join(f"{count} {name}" for name, count in change.reached_shown.items()) or "—"
 
 
 @admin.register(HandOut)

@@ -57,5 +57,5 @@ def _told(change: ConstraintChange) -> dict[str, Any]:
         "person": change.actor_name,
         "door": change.door,
         "request_id": change.request_id,
-        "reached": change.reached,
+        "reached": change.reached_shown,
     }

@@ -308,3 +308,8 @@ class ConstraintChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject_label}: {self.direction}"
+
+    @property
+    def reached_shown(self) -> dict[str, int]:
+        """Counts for those who may see every row (`records.changes_visible_to`); for others empty."""
+        return self.reached if getattr(self, "counts_shown", False) else {}

@@ -75,7 +75,7 @@ def _part_of_day() -> str:
 
 
 def _change(change: Any) -> dict[str, Any]:
-    reached = ", ".join(f"{count} {name}" for name, count in change.reached.items())
+    reached = ", ".join(f"{count} {name}" for name, count in change.reached_shown.items())
     tones = {"tightened": "prohibited", "relaxed": "permitted", "both": "attention"}
     return {
         "text": f"{change.subject_label}: {change.reason}",

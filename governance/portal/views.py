@@ -193,8 +193,9 @@ def _change(request: HttpRequest, row: ConstrainedModel, form: TermsForm) -> Htt
     except WorkbenchError as error:
         form.add_error(error.field if error.field in form.fields else None, error.message)
         return None
-    reached = ", ".join(f"{count} {name}" for name, count in change.reached.items())
-    messages.success(request, f"Changed at once. Reached: {reached or 'nothing else'}.")
+    reached = ", ".join(f"{count} {name}" for name, count in change.reached.items()) or "nothing else"
+    told = f" Reached: {reached}." if records.counts_everything(request.user) else ""
+    messages.success(request, f"Changed at once, for everything made from it.{told}")
     return here
 
 

@@ -13,7 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.api.fields import ReasonSerializer, ScopedRelatedField
+from governance.api.fields import ChoiceField, ReasonSerializer, ScopedRelatedField
 from governance.api.views import ScopedViewSet, ShareActions, accepted
 from governance.uses import Classification, uses_in
 from labeling.generation import derived, services
@@ -98,7 +98,7 @@ class RecipeSerializer(serializers.Serializer):
     labelset_version = ScopedRelatedField(
         queryset=LabelsetVersion.objects.all(), required=False, allow_null=True
     )
-    mode = serializers.ChoiceField(choices=Mode.choices)
+    mode = ChoiceField(choices=Mode.choices)
     endpoint = ScopedRelatedField(queryset=ModelEndpoint.objects.all(), required=False, allow_null=True)
     column = serializers.CharField(max_length=128, required=False, allow_blank=True)
     trusted_reason = serializers.CharField(max_length=4000, required=False, allow_blank=True)

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api.authentication import needs_scope
-from governance.api.fields import ConstraintSerializer, ReasonSerializer, ScopedRelatedField
+from governance.api.fields import ChoiceField, ConstraintSerializer, ReasonSerializer, ScopedRelatedField
 from governance.api.views import ConstrainedActions, ScopedViewSet
 from governance.constraints import Terms
 from governance.sign_in.scopes import EXPORT
@@ -63,7 +63,7 @@ class NewLabelSerializer(OnSheetSerializer):
 
     item_ref = serializers.CharField(max_length=300)
     data = serializers.JSONField()  # type: ignore[assignment]
-    confidence = serializers.ChoiceField(choices=CanonicalLabel.Confidence.choices, default="high")
+    confidence = ChoiceField(choices=CanonicalLabel.Confidence.choices, default="high")
     notes = serializers.CharField(required=False, allow_blank=True, default="")
     constraint = ConstraintSerializer(required=False)
     seen_version = serializers.IntegerField(min_value=0, required=False)

@@ -12,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.api.fields import ConstraintSerializer, ReasonSerializer, ScopedRelatedField
+from governance.api.fields import ChoiceField, ConstraintSerializer, ReasonSerializer, ScopedRelatedField
 from governance.api.views import ConstrainedActions, ScopedViewSet, ShareActions, requested
 from governance.constraints import Terms
 from labeling.labelsets.models import Labelset, LabelType
@@ -105,7 +105,7 @@ class TemplateSerializer(serializers.ModelSerializer):
 class LevelSerializer(serializers.Serializer):
     """Which part of the semantic version goes up."""
 
-    level = serializers.ChoiceField(choices=["major", "minor", "patch"], default="minor")
+    level = ChoiceField(choices=["major", "minor", "patch"], default="minor")
 
 
 class CopyNameSerializer(serializers.Serializer):

@@ -13,7 +13,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.api.fields import ConstraintSerializer
+from governance.api.fields import ChoiceField, ConstraintSerializer
 from governance.api.views import ConstrainedActions, ScopedViewSet, accepted
 from governance.errors import InvalidInput
 from governance.models import Job
@@ -76,7 +76,7 @@ class SeenSerializer(serializers.Serializer):
 class PairApprovalSerializer(SeenSerializer):
     """How sure the expert is of the answer as it is."""
 
-    confidence = serializers.ChoiceField(choices=CanonicalLabel.Confidence.choices, default="high")
+    confidence = ChoiceField(choices=CanonicalLabel.Confidence.choices, default="high")
 
 
 class EditSerializer(PairApprovalSerializer):
@@ -96,7 +96,7 @@ class ReopenSerializer(serializers.Serializer):
 class BulkSerializer(serializers.Serializer):
     """One decision about many pairs: those in `pairs`, or all that match `filter` (as in the list)."""
 
-    action = serializers.ChoiceField(choices=[*services.BULK_ACTIONS])
+    action = ChoiceField(choices=[*services.BULK_ACTIONS])
     notes = serializers.CharField(max_length=8000, required=False, allow_blank=True, default="")
     pairs = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=10_000)
     filter = serializers.DictField(child=serializers.CharField(), required=False)

@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.api.fields import ReasonSerializer, ScopedRelatedField
+from governance.api.fields import ChoiceField, ReasonSerializer, ScopedRelatedField
 from governance.api.views import ScopedViewSet, ShareActions, accepted, requested, whole_number
 from governance.uses import Use
 from labeling.models import LabelType, QAPair, TemplateVersion, TrainingSheet, UseCase
@@ -35,8 +35,8 @@ class RulesSerializer(serializers.Serializer):
 
     min_confidence = serializers.FloatField(min_value=0, max_value=1, allow_null=True, default=None)
     min_quality = serializers.FloatField(min_value=0, max_value=1, allow_null=True, default=None)
-    origins = serializers.ListField(child=serializers.ChoiceField(choices=QAPair.Origin.choices), default=list)
-    uses = serializers.ListField(child=serializers.ChoiceField(choices=Use.choices), default=list)
+    origins = serializers.ListField(child=ChoiceField(choices=QAPair.Origin.choices), default=list)
+    uses = serializers.ListField(child=ChoiceField(choices=Use.choices), default=list)
 
 
 def shown_sheets(path: str, user: Any) -> Prefetch[Any]:
@@ -108,7 +108,7 @@ class DatasetDraftSerializer(DatasetFieldsSerializer):
 class NewDatasetSerializer(DatasetDraftSerializer):
     """A new dataset."""
 
-    purpose = serializers.ChoiceField(choices=CuratedDataset.Purpose.choices, required=False)
+    purpose = ChoiceField(choices=CuratedDataset.Purpose.choices, required=False)
 
 
 class CurateSerializer(serializers.Serializer):

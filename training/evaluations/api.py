@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance import jobs
-from governance.api.fields import ScopedRelatedField
+from governance.api.fields import ChoiceField, ScopedRelatedField
 from governance.api.views import ScopedViewSet, accepted
 from training.datasets.models import DatasetVersion
 from training.evaluations import selectors, services
@@ -48,7 +48,7 @@ class NewEvaluationSerializer(serializers.Serializer):
     """A set, and either a model version or an endpoint; an empty split takes the held-out side."""
 
     dataset_version = ScopedRelatedField(queryset=DatasetVersion.objects.all())
-    split = serializers.ChoiceField(choices=["", "validation", "test"], required=False, default="")
+    split = ChoiceField(choices=["", "validation", "test"], required=False, default="")
     model_version = ScopedRelatedField(
         queryset=ModelVersion.objects.all(), required=False, allow_null=True, default=None
     )

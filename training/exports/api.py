@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api.authentication import needs_scope
-from governance.api.fields import ScopedRelatedField
+from governance.api.fields import ChoiceField, ScopedRelatedField
 from governance.api.views import ScopedViewSet, accepted
 from governance.sign_in.scopes import EXPORT
 from governance.uses import Use
@@ -37,8 +37,8 @@ class NewExportSerializer(serializers.Serializer):
     """Which version, for which use, in which format."""
 
     version = ScopedRelatedField(queryset=DatasetVersion.objects.all())
-    use = serializers.ChoiceField(choices=Use.choices, default=Use.TRAINING)
-    format = serializers.ChoiceField(choices=Export.Format.choices, default=Export.Format.JSONL)
+    use = ChoiceField(choices=Use.choices, default=Use.TRAINING)
+    format = ChoiceField(choices=Export.Format.choices, default=Export.Format.JSONL)
     embed_files = serializers.BooleanField(default=False)
 
 

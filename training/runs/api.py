@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from governance import jobs
-from governance.api.fields import ScopedRelatedField
+from governance.api.fields import ChoiceField, ScopedRelatedField
 from governance.api.views import ScopedViewSet, ShareActions, accepted
 from labeling.models import UseCase
 from training.datasets.models import DatasetVersion
@@ -27,7 +27,7 @@ class HyperparameterSerializer(serializers.Serializer):
     """One setting that a trainer declares."""
 
     name = serializers.CharField()
-    type = serializers.ChoiceField(choices=["int", "float", "choice", "bool"])
+    type = ChoiceField(choices=["int", "float", "choice", "bool"])
     default = serializers.JSONField()
     help = serializers.CharField()
     minimum = serializers.FloatField(allow_null=True)

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from governance import access
 from governance.api.authentication import needs_scope
-from governance.api.fields import ClassificationField, UsesField
+from governance.api.fields import ChoiceField, ClassificationField, UsesField
 from governance.api.views import ConstrainedActions, ScopedViewSet, ShareActions, whole_number
 from governance.errors import InvalidInput
 from governance.sign_in.scopes import EXPORT
@@ -36,7 +36,7 @@ class NewConnectionSerializer(serializers.Serializer):
 
     name = serializers.CharField(max_length=120)
     description = serializers.CharField(required=False, allow_blank=True)
-    engine = serializers.ChoiceField(choices=Connection.Engine.choices, required=False)
+    engine = ChoiceField(choices=Connection.Engine.choices, required=False)
     location = serializers.CharField(max_length=500, required=False, allow_blank=True)
 
 

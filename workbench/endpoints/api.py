@@ -8,7 +8,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.api.fields import ClassificationField, ReasonSerializer
+from governance.api.fields import ChoiceField, ClassificationField, ReasonSerializer
 from governance.api.views import ScopedViewSet, requested
 from workbench.endpoints import services
 from workbench.endpoints.models import ModelEndpoint
@@ -37,7 +37,7 @@ class NewEndpointSerializer(serializers.Serializer):
 
     name = serializers.CharField(max_length=120)
     description = serializers.CharField(required=False, allow_blank=True)
-    engine = serializers.ChoiceField(choices=ModelEndpoint.Engine.choices, required=False)
+    engine = ChoiceField(choices=ModelEndpoint.Engine.choices, required=False)
     base_url = serializers.CharField(max_length=500, required=False, allow_blank=True)
     model_name = serializers.CharField(max_length=200, required=False, allow_blank=True)
     api_key = serializers.CharField(required=False, allow_blank=True, write_only=True)

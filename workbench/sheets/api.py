@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance import access
-from governance.api.fields import ClassificationField, ReasonSerializer, ScopedRelatedField, UsesField
+from governance.api.fields import ChoiceField, ClassificationField, ReasonSerializer, ScopedRelatedField, UsesField
 from governance.api.views import ConstrainedActions, ScopedViewSet, ShareActions, requested, whole_number
 from governance.errors import WorkbenchError
 from workbench.catalogs.models import Connection
@@ -27,7 +27,7 @@ class SourceSerializer(serializers.Serializer):
 
     ref = serializers.CharField(max_length=300)
     alias = serializers.CharField(max_length=128)
-    kind = serializers.ChoiceField(choices=KINDS, default="table")
+    kind = ChoiceField(choices=KINDS, default="table")
     keys = serializers.ListField(
         child=serializers.ListField(child=serializers.CharField(), min_length=2, max_length=2), default=list
     )
@@ -78,11 +78,11 @@ class DraftSerializer(serializers.Serializer):
     description = serializers.CharField(allow_blank=True, required=False)
     item_key = serializers.CharField(max_length=128)
     primary_ref = serializers.CharField(max_length=300)
-    primary_kind = serializers.ChoiceField(choices=KINDS, required=False)
+    primary_kind = ChoiceField(choices=KINDS, required=False)
     sources = SourceSerializer(many=True, required=False)
     filter_sql = serializers.CharField(allow_blank=True, required=False)
     sample_size = serializers.IntegerField(allow_null=True, min_value=1, required=False)
-    column_roles = serializers.DictField(child=serializers.ChoiceField(choices=ROLES), required=False)
+    column_roles = serializers.DictField(child=ChoiceField(choices=ROLES), required=False)
 
 
 class NewSheetSerializer(DraftSerializer):
