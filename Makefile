@@ -5,6 +5,8 @@ VENV := .venv/bin/python
 MANAGE := $(VENV) manage.py
 # Test processes side by side; WORKERS=0 runs the tests in one.
 WORKERS ?= 2
+# Where `make proof` finds a PostgreSQL server for what only that is asked: make proof PROOF_DATABASE_URL=postgres://…
+PROOF_DATABASE_URL ?=
 # Further words for `manage.py start` and for pytest, for example: make run ARGS="--port 8001"
 ARGS ?=
 
@@ -32,6 +34,10 @@ check: lint bandit types contracts migrations schema-drift locks house-rules  ##
 proof: dev-environment  ## run the measurements at full size and properties at random (long), write docs/proof/
 	@mkdir -p docs/proof
 	WORKBENCH_PROOF_FOLDER=docs/proof $(VENV) -m pytest -m "proof or hypothesis" -n 0 --timeout 3600 -rs --durations 0 $(ARGS)
+ifneq ($(PROOF_DATABASE_URL),)
+	WORKBENCH_PROOF_FOLDER=docs/proof DATABASE_URL=$(PROOF_DATABASE_URL) $(VENV) -m pytest -m proof -n 0 --timeout 3600 -rs \
+		tests/test_retag_at_scale.py tests/governance/test_record_tampering.py
+endif
 
 format: dev-environment  ## let ruff put imports and layout in order
 	$(VENV) -m ruff check --fix .
