@@ -12,7 +12,7 @@ class GovernanceConfig(AppConfig):
     def ready(self) -> None:
         from governance import desk, gates, history, roles, tags  # noqa: F401 - gates register themselves
         from governance.portal import waiting
-        from governance.record import archiving, checking, connections, triggers  # noqa: F401 - jobs register themselves
+        from governance.record import archiving, checking, connections, delivering, triggers  # noqa: F401 - jobs
         from governance.record import jobs as record_jobs  # noqa: F401
         from governance.sign_in import listening
 

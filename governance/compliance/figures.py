@@ -16,8 +16,8 @@ from django.utils.dateparse import parse_datetime
 
 from governance.compliance import filters
 from governance.compliance.questions import changes_url
-from governance.models import ApprovalRequest, Checkpoint, ConstraintChange, Job, RecordEntry
-from governance.record import checking, sealing, triggers
+from governance.models import ApprovalRequest, Checkpoint, CheckpointPlace, ConstraintChange, Job, RecordEntry
+from governance.record import checking, delivering, sealing, triggers
 
 if TYPE_CHECKING:
     from governance.models import User
@@ -131,6 +131,7 @@ class ChainStatus:
     sealed_at: datetime | None
     missing_triggers: int
     check: Job | None
+    places: list[CheckpointPlace]
 
     @property
     def verdict(self) -> tuple[str, str]:
@@ -156,4 +157,5 @@ def chain_status() -> ChainStatus:
         sealed_at=parse_datetime(last.sealed_at) if last else None,
         missing_triggers=len(triggers.missing()),
         check=Job.objects.filter(kind=checking.KIND).order_by("-created_at").first(),
+        places=delivering.known_places(),
     )

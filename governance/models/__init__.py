@@ -23,7 +23,7 @@ from governance.models.constraints import (
 from governance.models.jobs import Job
 from governance.models.people import Person, RoleDescription, User
 from governance.models.record import Checkpoint, Erasure, RecordEntry, RecordValues, SealedEntry, SigningKey
-from governance.models.retention import ErasureRequest, LegalHold, RecordArchive
+from governance.models.retention import CheckpointPlace, ErasureRequest, LegalHold, RecordArchive
 from governance.models.sign_in import ApiToken, SignInEvent
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Approval",
     "ApprovalRequest",
     "Checkpoint",
+    "CheckpointPlace",
     "Collection",
     "CollectionQuerySet",
     "ConstrainedModel",

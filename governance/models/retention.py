@@ -1,4 +1,4 @@
-"""How long the values of the record are kept: what the law asks to erase, and what it asks to keep."""
+"""How long the values of the record are kept, and where else it is: erasures, holds, archives, places of copies."""
 
 from __future__ import annotations
 
@@ -94,3 +94,18 @@ class RecordArchive(models.Model):
 
     def __str__(self) -> str:
         return f"archive {self.number}"
+
+
+class CheckpointPlace(models.Model):
+    """One place beyond the network that checkpoints are taken to: how far it has them, and what failed last."""
+
+    name = models.CharField(max_length=16, primary_key=True)
+    target = models.CharField(max_length=500)
+    delivered = models.BigIntegerField(default=0, help_text="Number of the last checkpoint that it took.")
+    delivered_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+    failed_at = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0, help_text="Failed in a row.")
+
+    def __str__(self) -> str:
+        return self.name
