@@ -56,7 +56,7 @@ SETTINGS = {
     "WORKBENCH_RECORD_CHECKPOINTS": "Folder for copies of the checkpoints; best on other storage than the database.",
     "WORKBENCH_CHECKPOINT_WEBHOOK": "Address that every checkpoint is posted to, signed. Empty: none.",
     "WORKBENCH_CHECKPOINT_BUCKET": "Place in S3-compatible storage for checkpoints, `s3://bucket/folder`. Empty: none.",
-    "WORKBENCH_CHECKPOINT_S3_ENDPOINT": "Its address where it is not Amazon's, such as `https://s3.example.org`.",
+    "WORKBENCH_CHECKPOINT_ENDPOINT": "Its address where it is not Amazon's, such as `https://s3.example.org`.",
     "WORKBENCH_RECORD_ARCHIVE": "Folder for archives of the record; best on other storage than the database.",
     "WORKBENCH_RECORD_ARCHIVE_DAYS": "Age in days from which a worker archives the record, daily; 0: only on demand.",
     "WORKBENCH_RECORD_ARCHIVE_DROP": "`1`: the database gives up values once an archive holds them.",

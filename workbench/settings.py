@@ -304,7 +304,7 @@ RECORD_CHECKPOINTS = Path(text("WORKBENCH_RECORD_CHECKPOINTS", str(DATA_DIR / "c
 # not Amazon's; seconds between two rounds.
 CHECKPOINT_WEBHOOK = text("WORKBENCH_CHECKPOINT_WEBHOOK")
 CHECKPOINT_BUCKET = text("WORKBENCH_CHECKPOINT_BUCKET")
-CHECKPOINT_S3_ENDPOINT = text("WORKBENCH_CHECKPOINT_S3_ENDPOINT")
+CHECKPOINT_ENDPOINT = text("WORKBENCH_CHECKPOINT_ENDPOINT")
 DELIVER_EVERY = 60 if CHECKPOINT_WEBHOOK or CHECKPOINT_BUCKET else 0
 # Archives of the record: their folder; the age in days from which entries are archived (0: only on demand); whether the
 # database then drops the values.

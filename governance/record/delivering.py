@@ -122,7 +122,7 @@ def _to_bucket(checkpoint: Checkpoint, body: bytes) -> None:
     bucket = urlsplit(settings.CHECKPOINT_BUCKET)
     if bucket.scheme != "s3" or not bucket.netloc:
         raise OutboundFailed("The place in object storage must be written as s3://bucket/folder.")
-    endpoint = urlsplit(settings.CHECKPOINT_S3_ENDPOINT)
+    endpoint = urlsplit(settings.CHECKPOINT_ENDPOINT)
     where: dict[str, Any] = {"connect_timeout": SECONDS, "request_timeout": SECONDS}
     if endpoint.netloc:
         where |= {"endpoint_override": endpoint.netloc, "scheme": endpoint.scheme}

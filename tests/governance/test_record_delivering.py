@@ -157,7 +157,7 @@ def test_object_storage_gets_each_checkpoint_under_its_number(receiver, settings
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "key")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
-    settings.CHECKPOINT_BUCKET, settings.CHECKPOINT_S3_ENDPOINT = "s3://proofs/workbench", receiver.url
+    settings.CHECKPOINT_BUCKET, settings.CHECKPOINT_ENDPOINT = "s3://proofs/workbench", receiver.url
     checkpoint = seal("a")
 
     assert delivering.deliver() == {"bucket": 1}
@@ -173,7 +173,7 @@ def test_object_storage_that_refuses_is_named(receiver, settings, monkeypatch):
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "key")
     monkeypatch.setenv("AWS_REGION", "eu-central-1")
-    settings.CHECKPOINT_BUCKET, settings.CHECKPOINT_S3_ENDPOINT = "s3://proofs", receiver.url
+    settings.CHECKPOINT_BUCKET, settings.CHECKPOINT_ENDPOINT = "s3://proofs", receiver.url
     receiver.status = 403
     seal("a")
 
