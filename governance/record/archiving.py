@@ -68,10 +68,11 @@ def start_archiving(*, by: User) -> Job:
 
 @jobs.register(KIND, label="Archive the record", every="ARCHIVE_EVERY")
 def archive_as_job(running: jobs.Running) -> dict[str, Any]:
-    """Put sealed entries that are old enough into archives, and carry out erasures in those that are there."""
-    made = archive_record(
-        older_than=timedelta(days=settings.RECORD_ARCHIVE_DAYS), drop=settings.RECORD_ARCHIVE_DROP, go_on=running.check
-    )
+    """Carry out erasures in the archives that are there, and (unless asked for that only) archive what is old enough."""
+    made: list[RecordArchive] = []
+    if not running.payload.get("only_erasures"):
+        age = timedelta(days=settings.RECORD_ARCHIVE_DAYS)
+        made = archive_record(older_than=age, drop=settings.RECORD_ARCHIVE_DROP, go_on=running.check)
     return {"archives": [one.number for one in made], "rewritten": [one.number for one in rewrite_erased()]}
 
 
@@ -272,8 +273,16 @@ def awaiting_erasure() -> list[RecordArchive]:
     return found
 
 
+def rewrite_soon(by: User) -> None:
+    """Have a job carry out in the archives what was just erased, if any holds it."""
+    if awaiting_erasure():
+        jobs.enqueue(KIND, subject=None, by=by, payload={"only_erasures": True})
+
+
 def rewrite_erased() -> list[RecordArchive]:
     """Write archives anew without the values that were erased since, sign them anew, and remove the old files."""
+    if folder().exists():
+        _remove_orphans()
     done = awaiting_erasure()
     for archive in done:
         _rewrite(archive)

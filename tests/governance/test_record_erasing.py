@@ -269,6 +269,8 @@ def test_the_page_shows_what_is_reached_and_asks_only_then(client, gone, officer
     approve(request, second_officer)
     listed = client.get(ROW).content.decode()
     assert "erased" in listed and "Art. 17" in listed
+    kept = ErasureRequest.objects.get()
+    assert gone in client.get(f"{ROW}{kept.pk}/change/").content.decode()
     entry = RecordEntry.objects.filter(object_id=gone).first()
     assert "Art. 17" in client.get(f"/admin/governance/recordentry/{entry.pk}/change/").content.decode()
 
