@@ -68,7 +68,7 @@ def start_archiving(*, by: User) -> Job:
 
 @jobs.register(KIND, label="Archive the record", every="ARCHIVE_EVERY")
 def archive_as_job(running: jobs.Running) -> dict[str, Any]:
-    """Carry out erasures in the archives that are there, and (unless asked for that only) archive what is old enough."""
+    """Carry out erasures in archives, and archive what is old enough unless only the former was asked for."""
     made: list[RecordArchive] = []
     if not running.payload.get("only_erasures"):
         age = timedelta(days=settings.RECORD_ARCHIVE_DAYS)
