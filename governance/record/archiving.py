@@ -327,6 +327,9 @@ def faults_of(archive: RecordArchive) -> Iterator[Fault]:
         yield Fault(problem=f"{archive}: {archive.file} is not the file that the database names")
     for fault in outcome.faults:
         yield Fault(**{**vars(fault), "problem": f"{archive}: {fault.problem}"})
+    claimed = {erasure["entry_id"] for erasure in manifest["erasures"]}
+    for key in claimed.difference(erasure["entry_id"] for erasure in _erasures(archive.first, archive.last + 1)):
+        yield Fault(entry_id=key, problem=f"{archive} says that it was erased, and no erasure is on record")
 
 
 def _public_keys() -> list[str]:

@@ -198,6 +198,25 @@ def test_an_archive_signed_anew_over_changed_values_is_found(person, settings):
     assert faults() != []
 
 
+def test_an_archive_that_claims_an_erasure_nobody_recorded_is_found(person):
+    """By one who holds the key and wants values gone."""
+    [archive] = archiving.archive_record(older_than=NOW, drop=False)
+    path = archiving.path_of(archive)
+    with path.open("rb") as file:
+        rows = list(verifier.archive_rows(file))
+    gone = rows[5]["id"]
+    rows[5] = rows[5] | {"salt": "", "payload": ""}
+    archiving._write_parquet(path, rows)
+    archive.digest = archiving._digest(path)
+    claimed = {"entry_id": gone, "erased_at": "2026-01-01T00:00:00.000000Z", "actor_id": "1", "actor_name": "F",
+               "reason": "as if"}  # fmt: skip
+    signed = archiving._signed_manifest(archive, [claimed], archiving._end_of(archive))
+    path.with_suffix(".json").write_bytes(signed)
+    archive.save()
+
+    assert any(f"entry {gone}" in fault and "no erasure is on record" in fault for fault in faults())
+
+
 def test_what_is_not_what_was_sealed_is_not_archived(person):
     entry = RecordEntry.objects.filter(object_id=str(person.pk)).first()
     with triggers.lifted():
