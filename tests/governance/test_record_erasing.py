@@ -280,9 +280,8 @@ def test_the_page_says_what_is_wrong_and_keeps_strangers_out(client, officer, st
     said = client.post("/admin/compliance/erase/", {"kind": "labeling.usecase", "object_id": "none", "look": ""})
     assert "Nothing on record matches" in said.content.decode()
     key = str(steward.pk)
-    asked = client.post(
-        "/admin/compliance/erase/", {"kind": "governance.user", "object_id": key, "ask": "", "digest": "0", "reason": ""}
-    )
+    typed = {"kind": "governance.user", "object_id": key, "ask": "", "digest": "0", "reason": ""}
+    asked = client.post("/admin/compliance/erase/", typed)
     assert "stand on every erased entry" in asked.content.decode() and asked.context["reach"].rows == 1
     assert not ErasureRequest.objects.exists()
     client.force_login(steward)
