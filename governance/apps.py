@@ -14,7 +14,7 @@ class GovernanceConfig(AppConfig):
         from governance.approvals import reminders  # noqa: F401 - jobs register themselves
         from governance.people import memberships  # noqa: F401
         from governance.portal import waiting
-        from governance.record import archiving, checking, connections, triggers  # noqa: F401 - jobs register themselves
+        from governance.record import archiving, checking, connections, delivering, triggers  # noqa: F401 - jobs
         from governance.record import jobs as record_jobs  # noqa: F401
         from governance.sign_in import listening
 

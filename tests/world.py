@@ -26,6 +26,7 @@ from governance.models import (
     Approval,
     ApprovalRequest,
     ApprovalWithdrawal,
+    CheckpointPlace,
     ConstraintChange,
     Declassification,
     Delegation,
@@ -262,8 +263,9 @@ def _add_ground(world: World, word: str, owner: User, now: Any) -> None:
         made_by_id=owner.pk, made_by_name=owner.username,
     ))  # fmt: skip
     world.add(LegalHold(kind="workbench.sheet", object_id=str(sheet.pk), reason=f"of {word}", placed_by=owner))
+    world.add(CheckpointPlace(name="webhook", target="https://example.org/"))
     world.add(RecordArchive(
-        number=1, first=0, last=0, file=f"{word}.parquet", bytes=1, digest=_digest(word), archived_at=now,
+        number=1, first=0, last=1_000_000, file=f"{word}.parquet", bytes=1, digest=_digest(word), archived_at=now,
     ))  # fmt: skip
     world.add(ErasureRequest(
         kind="workbench.sheet", object_ids=[str(sheet.pk)], entries_count=1, reason=f"of {word}", asked_by=owner,

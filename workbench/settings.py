@@ -316,6 +316,12 @@ CATALOG_FOLDERS = [folder for folder in text("WORKBENCH_CATALOG_FOLDERS").split(
 RECORD_KEY = text("WORKBENCH_RECORD_KEY")
 RECORD_KEY_FILE = Path(text("WORKBENCH_RECORD_KEY_FILE", str(DATA_DIR / ".record_signing_key")))
 RECORD_CHECKPOINTS = Path(text("WORKBENCH_RECORD_CHECKPOINTS", str(DATA_DIR / "checkpoints")))
+# Further places for the checkpoints: a webhook, and object storage (s3://bucket/folder) with its own endpoint if it is
+# not Amazon's; seconds between two rounds.
+CHECKPOINT_WEBHOOK = text("WORKBENCH_CHECKPOINT_WEBHOOK")
+CHECKPOINT_BUCKET = text("WORKBENCH_CHECKPOINT_BUCKET")
+CHECKPOINT_ENDPOINT = text("WORKBENCH_CHECKPOINT_ENDPOINT")
+DELIVER_EVERY = 60 if CHECKPOINT_WEBHOOK or CHECKPOINT_BUCKET else 0
 # Archives of the record: their folder; the age in days from which entries are archived (0: only on demand); whether the
 # database then drops the values.
 RECORD_ARCHIVE = Path(text("WORKBENCH_RECORD_ARCHIVE", str(DATA_DIR / "archive")))

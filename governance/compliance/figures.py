@@ -20,6 +20,7 @@ from governance.compliance.questions import changes_url
 from governance.models import (
     ApprovalRequest,
     Checkpoint,
+    CheckpointPlace,
     ConstraintChange,
     GroupGrant,
     HandOut,
@@ -28,7 +29,7 @@ from governance.models import (
     RecordEntry,
     UserGrant,
 )
-from governance.record import checking, sealing, triggers
+from governance.record import checking, delivering, sealing, triggers
 
 if TYPE_CHECKING:
     from governance.models import User
@@ -181,6 +182,7 @@ class ChainStatus:
     sealed_at: datetime | None
     missing_triggers: int
     check: Job | None
+    places: list[CheckpointPlace]
 
     @property
     def verdict(self) -> tuple[str, str]:
@@ -206,4 +208,5 @@ def chain_status() -> ChainStatus:
         sealed_at=parse_datetime(last.sealed_at) if last else None,
         missing_triggers=len(triggers.missing()),
         check=Job.objects.filter(kind=checking.KIND).order_by("-created_at").first(),
+        places=delivering.known_places(),
     )

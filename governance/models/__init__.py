@@ -35,7 +35,7 @@ from governance.models.jobs import Job
 from governance.models.outbound import AllowedAddress, HandOut
 from governance.models.people import AccountLink, MembershipEnd, Person, RoleDescription, SeenAs, User
 from governance.models.record import Checkpoint, Erasure, RecordEntry, RecordValues, SealedEntry, SigningKey
-from governance.models.retention import ErasureRequest, LegalHold, RecordArchive
+from governance.models.retention import CheckpointPlace, ErasureRequest, LegalHold, RecordArchive
 from governance.models.sign_in import ApiToken, SignInEvent
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "ApprovalRequest",
     "ApprovalWithdrawal",
     "Checkpoint",
+    "CheckpointPlace",
     "Collection",
     "CollectionQuerySet",
     "ConstrainedModel",

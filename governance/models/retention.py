@@ -1,4 +1,4 @@
-"""How long the values of the record are kept: what the law asks to erase, and what it asks to keep."""
+"""How long the values of the record are kept, and where else it is: erasures, holds, archives, places of copies."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ class LegalHold(Tracked):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     kind = models.CharField(max_length=100, blank=True)
-    object_id = models.CharField(max_length=100, blank=True)
-    reason = models.TextField()
+    object_id = models.CharField(
+        "id of one row", max_length=100, blank=True, help_text="As the record shows it. Empty: every row of the kind."
+    )
+    reason = models.TextField(help_text="For which matter; who lifts the hold goes by that.")
     placed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     placed_at = models.DateTimeField(auto_now_add=True)
     lifted_at = models.DateTimeField(null=True, blank=True)
@@ -47,8 +49,10 @@ class ErasureRequest(Tracked):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     kind = models.CharField(max_length=100)
     object_ids = models.JSONField(default=list)
-    found_by = models.CharField(max_length=100, blank=True, help_text="The column that held the identifier.")
-    entries_count = models.PositiveIntegerField(help_text="Entries with values when it was asked for.")
+    found_by = models.CharField(
+        "found by", max_length=100, blank=True, help_text="The column that held the identifier."
+    )
+    entries_count = models.PositiveIntegerField("entries", help_text="That had values when it was asked for.")
     reason = models.TextField()
     asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     asked_at = models.DateTimeField(auto_now_add=True)
@@ -61,7 +65,7 @@ class ErasureRequest(Tracked):
 
     def __str__(self) -> str:
         rows = len(self.object_ids)
-        return f"of {self.object_ids[0]} ({self.kind})" if rows == 1 else f"of {rows} rows of {self.kind}"
+        return f"{self.object_ids[0]} ({self.kind})" if rows == 1 else f"{rows} rows of {self.kind}"
 
 
 class RecordArchive(models.Model):
@@ -79,7 +83,7 @@ class RecordArchive(models.Model):
     file = models.CharField(max_length=100, help_text="Its name in the folder of archives.")
     bytes = models.BigIntegerField()
     digest = models.CharField(max_length=64, help_text="SHA-256 of the file.")
-    erased_count = models.PositiveIntegerField(default=0, help_text="Entries whose values were erased, also in it.")
+    erased_count = models.PositiveIntegerField("erased", default=0, help_text="Entries whose values it does not hold.")
     archived_at = models.DateTimeField()
     dropped_at = models.DateTimeField(null=True, blank=True)
 
@@ -94,3 +98,18 @@ class RecordArchive(models.Model):
 
     def __str__(self) -> str:
         return f"archive {self.number}"
+
+
+class CheckpointPlace(models.Model):
+    """One place beyond the network that checkpoints are taken to: how far it has them, and what failed last."""
+
+    name = models.CharField(max_length=16, primary_key=True)
+    target = models.CharField(max_length=500)
+    delivered = models.BigIntegerField(default=0, help_text="Number of the last checkpoint that it took.")
+    delivered_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True)
+    failed_at = models.DateTimeField(null=True)
+    attempts = models.PositiveIntegerField(default=0, help_text="Failed in a row.")
+
+    def __str__(self) -> str:
+        return self.name

@@ -215,11 +215,14 @@ class ErasureRequestAdmin(DeskAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         asked = ApprovalRequest.objects.filter(gate=erasing.GATE, object_id=OuterRef("pk")).order_by("-requested_at")
-        return super().get_queryset(request).annotate(state=asked.values("state")[:1], asked_in=asked.values("pk")[:1])
+        return super().get_queryset(request).annotate(
+            asked_state=asked.values("state")[:1], asked_in=asked.values("pk")[:1]
+        )
 
     @admin.display(description="Rows")
     def what(self, request: ErasureRequest) -> str:
-        return str(request).removeprefix("of ")
+        rows = len(request.object_ids)
+        return f"{_word(request.kind)} {request.object_ids[0]}" if rows == 1 else f"{rows} rows, {_word(request.kind)}"
 
     @admin.display(description="Ids")
     def ids(self, request: ErasureRequest) -> str:
@@ -229,7 +232,7 @@ class ErasureRequestAdmin(DeskAdmin):
     def state_chip(self, request: ErasureRequest) -> Any:
         if request.erased_at is not None:
             return chip("erased", "permitted")
-        state = request.state or ""
+        state = request.asked_state or ""
         return chip(dict(ApprovalRequest.State.choices).get(state, "—"), STATUS_KINDS.get(state, "plain"))
 
     @admin.display(description="Approval")
@@ -238,9 +241,6 @@ class ErasureRequestAdmin(DeskAdmin):
             return "—"
         url = reverse("admin:governance_approvalrequest_change", args=[request.asked_in])
         return format_html('<a href="{}">who asked, who signed</a>', url)
-
-    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        return super().page_context(request, row) | {"object_status": None}
 
 
 @admin.register(RecordArchive)

@@ -68,10 +68,11 @@ def start_archiving(*, by: User) -> Job:
 
 @jobs.register(KIND, label="Archive the record", every="ARCHIVE_EVERY")
 def archive_as_job(running: jobs.Running) -> dict[str, Any]:
-    """Put sealed entries that are old enough into archives, and carry out erasures in those that are there."""
-    made = archive_record(
-        older_than=timedelta(days=settings.RECORD_ARCHIVE_DAYS), drop=settings.RECORD_ARCHIVE_DROP, go_on=running.check
-    )
+    """Carry out erasures in archives, and archive what is old enough unless only the former was asked for."""
+    made: list[RecordArchive] = []
+    if not running.payload.get("only_erasures"):
+        age = timedelta(days=settings.RECORD_ARCHIVE_DAYS)
+        made = archive_record(older_than=age, drop=settings.RECORD_ARCHIVE_DROP, go_on=running.check)
     return {"archives": [one.number for one in made], "rewritten": [one.number for one in rewrite_erased()]}
 
 
@@ -272,8 +273,16 @@ def awaiting_erasure() -> list[RecordArchive]:
     return found
 
 
+def rewrite_soon(by: User) -> None:
+    """Have a job carry out in the archives what was just erased, if any holds it."""
+    if awaiting_erasure():
+        jobs.enqueue(KIND, subject=None, by=by, payload={"only_erasures": True})
+
+
 def rewrite_erased() -> list[RecordArchive]:
     """Write archives anew without the values that were erased since, sign them anew, and remove the old files."""
+    if folder().exists():
+        _remove_orphans()
     done = awaiting_erasure()
     for archive in done:
         _rewrite(archive)
@@ -318,6 +327,9 @@ def faults_of(archive: RecordArchive) -> Iterator[Fault]:
         yield Fault(problem=f"{archive}: {archive.file} is not the file that the database names")
     for fault in outcome.faults:
         yield Fault(**{**vars(fault), "problem": f"{archive}: {fault.problem}"})
+    claimed = {erasure["entry_id"] for erasure in manifest["erasures"]}
+    for key in claimed.difference(erasure["entry_id"] for erasure in _erasures(archive.first, archive.last + 1)):
+        yield Fault(entry_id=key, problem=f"{archive} says that it was erased, and no erasure is on record")
 
 
 def _public_keys() -> list[str]:

@@ -193,7 +193,6 @@ def content_of(request: ErasureRequest) -> dict[str, Any]:
     if request.erased_at is not None:
         return {"erased_at": request.erased_at.isoformat(), "rows": request.object_ids}
     reach = asdict(reach_of(request.kind, request.object_ids))
-    # A row deleted in the meantime is one entry more, and said by that.
     return {"reason": request.reason, "found_by": request.found_by, "ids": request.object_ids, **reach}
 
 
@@ -218,3 +217,4 @@ def perform(request: ErasureRequest, asked: ApprovalRequest, by: User) -> None:
         )
     request.erased_at = timezone.now()
     request.save(update_fields=["erased_at"])
+    archiving.rewrite_soon(by)

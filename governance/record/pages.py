@@ -67,9 +67,9 @@ def erase(request: HttpRequest) -> HttpResponse:
     form, reach, keys = ErasureForm(request.POST or None, initial=_named(request)), None, []
     if request.method == "POST" and form.is_valid():
         try:
+            keys, reach = erasing.preview(wanted=form.wanted, by=request.user)
             if "ask" in request.POST:
                 return _asked(request, form)
-            keys, reach = erasing.preview(wanted=form.wanted, by=request.user)
         except WorkbenchError as error:
             form.add_error(error.field if error.field in form.fields else None, error.message)
     return _page(request, form, reach, keys)

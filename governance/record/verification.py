@@ -14,7 +14,7 @@ from django.db.models import BooleanField, Exists, OuterRef
 from django.db.models.expressions import RawSQL
 
 from governance.models import Checkpoint, Erasure, RecordArchive, RecordEntry, RecordValues, SealedEntry, SigningKey
-from governance.record import archiving, live, sealing, triggers, verifier
+from governance.record import archiving, delivering, live, sealing, triggers, verifier
 from governance.record import keys as signing
 from governance.record.verifier import Fault
 
@@ -66,6 +66,9 @@ def verify(*, most: int = 100) -> Findings:
     found.notes += [
         f"{archive} still holds values whose erasure was approved; the next archiving writes it anew."
         for archive in archiving.awaiting_erasure()
+    ]
+    found.notes += [
+        f"The {place.name} has no checkpoint after {place.delivered}: {place.error}" for place in delivering.failing()
     ]
     keys, _ = _keys()
     found.notes += [

@@ -28,7 +28,8 @@ def test_migrate_puts_missing_triggers_back_and_drops_the_tokens_kept_in_plain_t
         for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             database.execute(f"DROP TRIGGER {name}")
         database.execute("DELETE FROM django_migrations WHERE app = 'governance' AND name >= '0004'")
-        newer = ("legalhold", "historicallegalhold", "erasurerequest", "historicalerasurerequest", "recordarchive")
+        newer = ("legalhold", "historicallegalhold", "erasurerequest", "historicalerasurerequest", "recordarchive",
+                 "checkpointplace")  # fmt: skip
         for table in ("governance_signinevent", "governance_apitoken", "governance_keptanswer",
                       *(f"governance_{name}" for name in newer)):  # fmt: skip
             database.execute(f"DROP TABLE {table}")

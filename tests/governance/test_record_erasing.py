@@ -269,6 +269,8 @@ def test_the_page_shows_what_is_reached_and_asks_only_then(client, gone, officer
     approve(request, second_officer)
     listed = client.get(ROW).content.decode()
     assert "erased" in listed and "Art. 17" in listed
+    kept = ErasureRequest.objects.get()
+    assert gone in client.get(f"{ROW}{kept.pk}/change/").content.decode()
     entry = RecordEntry.objects.filter(object_id=gone).first()
     assert "Art. 17" in client.get(f"/admin/governance/recordentry/{entry.pk}/change/").content.decode()
 
@@ -277,6 +279,11 @@ def test_the_page_says_what_is_wrong_and_keeps_strangers_out(client, officer, st
     client.force_login(officer)
     said = client.post("/admin/compliance/erase/", {"kind": "labeling.usecase", "object_id": "none", "look": ""})
     assert "Nothing on record matches" in said.content.decode()
+    key = str(steward.pk)
+    typed = {"kind": "governance.user", "object_id": key, "ask": "", "digest": "0", "reason": ""}
+    asked = client.post("/admin/compliance/erase/", typed)
+    assert "stand on every erased entry" in asked.content.decode() and asked.context["reach"].rows == 1
+    assert not ErasureRequest.objects.exists()
     client.force_login(steward)
     assert client.get("/admin/compliance/erase/").status_code == 403
 

@@ -168,6 +168,12 @@ def test_a_row_brought_back_after_its_deletion_is_found(auditor):
     assert fault.object_id == str(key) and "says that it was deleted" in fault.problem
 
 
+def test_numbers_that_a_database_writes_in_its_own_way_are_no_finding(auditor):
+    content_of({"large": 1e16, "exact": 10**15, "small": 1e-7, "half": 0.5, "text": "1e16", "list": [2e20]})
+
+    assert verification.verify().faults == []
+
+
 def test_content_that_does_not_have_its_digest_is_found(auditor):
     content = content_of({"answer": "no"})
     with triggers.lifted(), connection.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""`manage.py seal_record`: seal what is on record up to now, and write checkpoints that are not outside yet."""
+"""`manage.py seal_record`: seal what is on record up to now, and take checkpoints outside that are not there yet."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from governance.errors import WorkbenchError
-from governance.record import sealing
+from governance.record import delivering, sealing
 
 
 class Command(BaseCommand):
@@ -22,3 +22,7 @@ class Command(BaseCommand):
             self.stdout.write("Nothing new to seal.")
         else:
             self.stdout.write(f"Checkpoint {checkpoint.number}: {checkpoint.size} entries, root {checkpoint.root}")
+        for name, count in delivering.deliver().items():
+            self.stdout.write(f"{name}: {count} checkpoints delivered")
+        for place in delivering.failing():
+            raise CommandError(f"{place.name}: {place.error}")
