@@ -46,7 +46,7 @@ def policy_form(policy: GatePolicy, user: Any) -> type[forms.Form]:
         )
         for slug, (name, _) in ROLES.items()
     }  # fmt: skip
-    made = type("PolicyForm", (_PolicyForm,), dict(fields))  # a form's class empties the dictionary it is given
+    made: Any = type("PolicyForm", (_PolicyForm,), dict(fields))  # a form's class empties the dictionary it is given
     made.base_fields = {**{name: made.base_fields[name] for name in fields}, **made.base_fields}
     for name in ("author_may_approve", "lifetime_days", "reauthenticate_minutes", "comment_required"):
         made.base_fields[name].initial = getattr(policy, name)
