@@ -78,7 +78,7 @@ class Gate:
 
 
 GATES: dict[str, Gate] = {}
-CLOSES = {
+CLOSES: dict[str, ApprovalRequest.State] = {
     Approval.Verdict.REJECT: ApprovalRequest.State.REJECTED,
     Approval.Verdict.CHANGES: ApprovalRequest.State.CHANGES,
 }

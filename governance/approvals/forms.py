@@ -8,10 +8,11 @@ from django import forms
 
 from governance import desk
 from governance.approvals.policies import LONGEST_LIFE_DAYS, LONGEST_PROOF_MINUTES
+from governance.approvals.signatures import signing_roles
 from governance.models import GatePolicy
 from governance.portal import suggestions
 from governance.portal.suggestions import SuggestingInput
-from governance.roles import ROLES, roles_of
+from governance.roles import roles_of
 
 NEEDS = "needs_"
 
@@ -41,12 +42,12 @@ def policy_form(policy: GatePolicy, user: Any) -> type[forms.Form]:
     """The form for one policy, with what it says now."""
     fields: dict[str, Any] = {
         f"{NEEDS}{slug}": forms.IntegerField(
-            min_value=0, max_value=9, required=False, label=f"Approvals by {name.lower()}",
+            min_value=0, max_value=9, required=False, label=f"Approvals: {name}",
             initial=policy.approvals.get(slug, 0),
         )
-        for slug, (name, _) in ROLES.items()
+        for slug, name in sorted(signing_roles().items())
     }  # fmt: skip
-    made = type("PolicyForm", (_PolicyForm,), dict(fields))  # a form's class empties the dictionary it is given
+    made: Any = type("PolicyForm", (_PolicyForm,), dict(fields))  # a form's class empties the dictionary it is given
     made.base_fields = {**{name: made.base_fields[name] for name in fields}, **made.base_fields}
     for name in ("author_may_approve", "lifetime_days", "reauthenticate_minutes", "comment_required"):
         made.base_fields[name].initial = getattr(policy, name)
@@ -70,6 +71,7 @@ class DelegationForm(forms.Form):
 
     def __init__(self, *args: Any, user: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["role"].choices = [(slug, ROLES[slug][0]) for slug in sorted(roles_of(user)) if slug in ROLES]  # type: ignore[attr-defined]
+        able = signing_roles()
+        self.fields["role"].choices = [(slug, able[slug]) for slug in sorted(roles_of(user) & able.keys())]  # type: ignore[attr-defined]
         gates = sorted((gate.title, slug) for slug, gate in desk.GATES.items())
         self.fields["gate"].choices = [("", "every step"), *((slug, title) for title, slug in gates)]  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from governance import access, context, desk
+from governance.approvals.signatures import signing_roles
 from governance.errors import ContentChanged, InvalidInput, ReasonRequired
 from governance.models import GatePolicy, PolicyProposal
 from governance.roles import ROLES, holders_of
@@ -71,7 +72,7 @@ def propose(*, policy: GatePolicy, by: User, reason: str, **changed: Any) -> App
         raise InvalidInput("These are the values of now; change at least one.", field="approvals")
     with context.because(reason.strip(), by=by):
         proposal = PolicyProposal.objects.create(policy=policy, proposed_by=by, **asdict(asked))
-    shown = {"gate": policy.gate, "before": now.in_words(), "after": asked.in_words()}
+    shown = {"step": str(policy), "before": now.in_words(), "after": asked.in_words()}
     return desk.request_approval(gate=GATE, subject=proposal, by=by, reason=reason, payload=shown)
 
 
@@ -83,10 +84,11 @@ def propose_again(proposal: PolicyProposal, request: ApprovalRequest, by: User, 
 def _check_values(gate: str, asked: Values) -> None:
     if not isinstance(asked.approvals, dict) or not asked.approvals:
         raise InvalidInput('A gate needs at least one approval, such as {"approver": 1}.', field="approvals")
+    able = signing_roles()
     for role, count in asked.approvals.items():
-        if role not in ROLES or isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 9:
+        if role not in able or isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 9:
             raise InvalidInput(
-                f"{role}: {count!r} cannot be used; expected a count from 1 to 9 for one of {', '.join(ROLES)}.",
+                f"{role}: {count!r} cannot be used; expected a count from 1 to 9 for one of {', '.join(sorted(able))}.",
                 field="approvals",
             )
     _check_range(asked.lifetime_days, 1, LONGEST_LIFE_DAYS, "lifetime_days", "days")
@@ -118,8 +120,8 @@ def content_of(proposal: PolicyProposal) -> dict[str, Any]:
     """What the approval binds to besides what was asked: what the policy says now, and what it would say."""
     return {
         "gate": str(proposal.policy),
-        "the policy now": asdict(Values.of(proposal.policy)),
-        "proposed": asdict(Values.of(proposal)),
+        "the policy now": Values.of(proposal.policy).in_words(),
+        "proposed": Values.of(proposal).in_words(),
     }
 
 

@@ -54,7 +54,7 @@ def _remind(request: ApprovalRequest, account: User, why: str) -> Reminder | Non
     """The row comes first: a worker that dies in between leaves one message unsent, and never sends one twice."""
     mail = account.email if mail_is_set_up() else ""
     reminder, is_new = Reminder.objects.get_or_create(
-        request=request, person_id=account.person_id, day=timezone.localdate(),
+        request=request, person=account.person, day=timezone.localdate(),
         defaults={"account": account, "why": why, "mailed_to": mail},
     )  # fmt: skip
     if is_new and mail:

@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from governance import access
 from governance.errors import AlreadyDecided, NotPermitted, SameApprover
-from governance.models import Approval, ApprovalRequest, Delegation
+from governance.models import Approval, ApprovalRequest, Delegation, RoleDescription
 from governance.roles import ROLES, roles_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,15 @@ class Right:
 
     role: str
     delegation: Delegation | None = None
+
+
+def signing_roles() -> dict[str, str]:
+    """Name of each role whose holders may sign at all, by its slug."""
+    app, codename = DECIDE.split(".")
+    able = RoleDescription.objects.filter(
+        group__permissions__codename=codename, group__permissions__content_type__app_label=app
+    )
+    return {slug: ROLES[slug][0] for slug in able.values_list("slug", flat=True) if slug in ROLES}
 
 
 def is_withdrawn(approval: Approval) -> bool:

@@ -130,7 +130,7 @@ def rights_that_end(days: int = EXPIRING_DAYS) -> list[Expiring]:
     for model in apps.get_models():
         if issubclass(model, UserGrant | GroupGrant):
             whom = "user" if issubclass(model, UserGrant) else "group"
-            grants = model._default_manager.filter(permission__codename__startswith="view_", **soon)
+            grants: Any = model._default_manager.filter(permission__codename__startswith="view_", **soon)
             grants = grants.select_related("content_object", whom).order_by("until")
             found += [_ending_share(grant, getattr(grant, whom)) for grant in grants[:SHOWN_AT_MOST]]
     return sorted(found, key=lambda one: one.until)[:SHOWN_AT_MOST]

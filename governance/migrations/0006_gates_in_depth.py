@@ -25,6 +25,7 @@ class Migration(migrations.Migration):
                 ('decided_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={
+                'verbose_name_plural': 'linked accounts',
                 'ordering': ('-decided_at', '-id'),
             },
         ),

@@ -63,7 +63,7 @@ class PolicyProposal(Tracked):
         ordering = ("-proposed_at", "-id")
 
     def __str__(self) -> str:
-        return str(self.policy)
+        return f"for “{self.policy}”"
 
 
 class ApprovalRequest(Tracked):

@@ -72,6 +72,7 @@ class AccountLink(models.Model):
     objects = RoleQuerySet.as_manager()
 
     class Meta:
+        verbose_name_plural = "linked accounts"
         ordering = ("-decided_at", "-id")
 
     def __str__(self) -> str:

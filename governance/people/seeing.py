@@ -110,9 +110,7 @@ def explain(account: User, rows: list[Collection]) -> list[Sight]:
     model = type(rows[0])
     keys = [row.pk for row in rows]
     changeable = set(model.objects.visible_to(account, "change").filter(pk__in=keys).values_list("pk", flat=True))
-    shared: dict[Any, list[str]] = defaultdict(list)
-    for key, words in _grants(account, model, keys):
-        shared[key].append(words)
+    shared = _shares(account, model, keys)
     every = _sees_all(account)
     return [
         Sight(
@@ -130,18 +128,35 @@ def _sees_all(account: User) -> list[str]:
     return ["audits: reads every row"] if sees_every_row(account, "view") else []
 
 
+def _shares(account: User, model: type[Collection], keys: list[Any]) -> dict[Any, list[str]]:
+    """In words, by row: with whom it is shared and until when; the right to change holds that to see."""
+    furthest: dict[tuple[Any, str], Any] = {}
+    for grant, whom in _grants(account, model, keys):
+        place = grant.content_object_id, whom
+        if place not in furthest or _changes(grant):
+            furthest[place] = grant
+    found: dict[Any, list[str]] = defaultdict(list)
+    for (key, whom), grant in furthest.items():
+        found[key].append(f"shared with {whom} {_words(grant)}")
+    return found
+
+
 def _grants(account: User, model: type[Collection], keys: list[Any]) -> Iterator[tuple[Any, str]]:
     here = Q(content_object__in=keys)
     by_name: Any = get_user_obj_perms_model(model)  # type: ignore[arg-type]
     by_group: Any = get_group_obj_perms_model(model)  # type: ignore[arg-type]
     for grant in by_name.objects.filter(here, in_force(), user=account).select_related("permission"):
-        yield grant.content_object_id, f"shared with them {_words(grant)}"
+        yield grant, "them"
     for grant in by_group.objects.filter(here, in_force(), group__in=groups_of(account)).select_related(
         "permission", "group"
     ):
-        yield grant.content_object_id, f"shared with {grant.group.name} {_words(grant)}"
+        yield grant, grant.group.name
+
+
+def _changes(grant: Any) -> bool:
+    return bool(grant.permission.codename.startswith("change_"))
 
 
 def _words(grant: Any) -> str:
-    level = "to change" if grant.permission.codename.startswith("change_") else "to see"
+    level = "to see and change" if _changes(grant) else "to see"
     return f"{level} until {timezone.localtime(grant.until):%d %b %Y %H:%M}" if grant.until else level

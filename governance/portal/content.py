@@ -62,7 +62,7 @@ def shown(value: Any) -> SafeString:
         return json_pretty(value)
     before, after = value["before"], value["after"]
     rows = format_html_join("", '<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>', (
-        (name, before.get(name, "—"), after.get(name, "—")) for name in {**before, **after}
+        (name, before.get(name, "—"), _changed(before.get(name), after.get(name, "—"))) for name in {**before, **after}
     ))  # fmt: skip
     rest = {name: item for name, item in value.items() if name not in {"before", "after"}}
     return format_html(
@@ -70,6 +70,10 @@ def shown(value: Any) -> SafeString:
         '<th scope="col">Proposed</th></tr></thead><tbody>{}</tbody></table></div>',
         json_pretty(rest) if rest else "", rows,
     )  # fmt: skip
+
+
+def _changed(old: Any, new: Any) -> Any:
+    return new if old == new else format_html('<span class="diff"><ins>{}</ins></span>', new)
 
 
 def _json_body(value: Any, depth: int) -> SafeString:

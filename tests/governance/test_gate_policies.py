@@ -115,7 +115,7 @@ def test_the_page_of_a_policy_has_no_form_and_leads_to_a_proposal_with_before_an
 
     client.force_login(second_officer)
     shown = client.get(reverse("admin:governance_approvalrequest_change", args=[request.pk])).content.decode()
-    assert "<td>1 approver</td><td>2 approver</td>" in shown
+    assert "<td>1 approver</td><td><span class=\"diff\"><ins>2 approver</ins>" in shown
     client.post(
         reverse("admin:governance_approvalrequest_step", args=[request.pk, "approve"]), {"comment": "agreed"}
     )

@@ -203,7 +203,7 @@ def test_an_administrator_sees_which_rows_an_account_sees_and_why(
 
     shown = look(client, account="viewer", kind="workbench.sheet").content.decode()
 
-    assert "shared with Team Iris to change until" in shown and mine.name in shown and "owner" in shown
+    assert "shared with Team Iris to see and change until" in shown and mine.name in shown and "owner" in shown
     rows = api(root).get("/api/v1/see-as/", {"account": "viewer", "kind": "workbench.sheet"}).json()
     assert {one["name"] for one in rows["rows"]} == {sheet.name, mine.name}
     assert [one["because"] for one in rows["actions"]] == ["Viewer"]
