@@ -22,7 +22,7 @@ class LossForm(ReasonForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["reason"].help_text = "How you know that it is them who lost it. It goes on record, and they read it."
+        self.fields["reason"].help_text = "How you know that it is them who lost it. On record, and they read it."
 
 
 @portal_page("governance.change_user")

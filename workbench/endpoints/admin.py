@@ -31,8 +31,8 @@ class EndpointForm(forms.ModelForm):
         max_length=500,
         assume_scheme="https",
         widget=forms.URLInput(attrs={"class": "vURLField"}),
-        help_text="Such as https://models.example.com/v1. An address of this machine or of your network must be allowed "
-        "by an administrator first.",
+        help_text="Such as https://models.example.com/v1. An address of this machine or of your network must be "
+        "allowed by an administrator first.",
     )
     remove_key = forms.BooleanField(required=False, label="Remove the stored key")
 
