@@ -11,6 +11,7 @@ class GovernanceConfig(AppConfig):
 
     def ready(self) -> None:
         from governance import desk, gates, history, roles, tags  # noqa: F401 - gates register themselves
+        from governance.outbound.checks import check_allowed_addresses
         from governance.portal import waiting
         from governance.record import checking, connections, triggers  # noqa: F401 - jobs register themselves
         from governance.record import jobs as record_jobs  # noqa: F401
@@ -23,6 +24,7 @@ class GovernanceConfig(AppConfig):
         pre_migrate.connect(triggers.before_migrations, sender=self, dispatch_uid="governance.record")
         post_migrate.connect(triggers.after_migrations, dispatch_uid="governance.record")
         register(triggers.check_triggers, Tags.database)
+        register(check_allowed_addresses, Tags.security)
         post_migrate.connect(roles.sync_roles, dispatch_uid="governance.sync_roles")
         post_migrate.connect(desk.sync_policies, sender=self, dispatch_uid="governance.sync_policies")
         post_migrate.connect(tags.seed_rules, sender=self, dispatch_uid="governance.seed_tag_rules")

@@ -86,6 +86,12 @@ def allowances() -> tuple[Allowance, ...]:
     return tuple(map(allowance_of, texts))
 
 
+def of_a_setting(url: str) -> Allowance:
+    """What allows an address that the server's own settings name: its host at its port, wherever that leads."""
+    parts = checked_form(url)
+    return allowance_of(f"{bracketed(str(parts.hostname))}:{port_of(parts)}")
+
+
 def check_url(url: str, allowed: Iterable[Allowance], *, field: str = "") -> None:
     """What can be said of `url` before it is called. A name that leads nowhere now is asked about when it is called.
 
