@@ -156,7 +156,7 @@ def test_a_setting_that_allows_nothing_that_can_be_read_is_found_when_the_site_s
 
     [fault] = check_allowed_addresses()
 
-    assert "WORKBENCH_OUTBOUND_ALLOWED: 'http://x' is no host" in fault.msg
+    assert "WORKBENCH_OUTBOUND_ALLOWED: 'http://x' is no host with a port" in fault.msg
 
 
 # -- the connection itself ------------------------------------------------------------------------------------
