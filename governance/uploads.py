@@ -13,7 +13,8 @@ from governance.errors import InvalidInput
 SIGNATURES = {
     b"%PDF-": "a PDF", b"PK\x03\x04": "a ZIP archive or an office document", b"\x1f\x8b": "a gzip archive",
     b"\x89PNG": "a PNG picture", b"\xff\xd8\xff": "a JPEG picture", b"GIF8": "a GIF picture",
-    b"PAR1": "a Parquet table", b"SQLite format 3": "a SQLite database", b"MZ": "a program", b"\x7fELF": "a program", b"ARROW1": "an Arrow table",
+    b"PAR1": "a Parquet table", b"SQLite format 3": "a SQLite database", b"ARROW1": "an Arrow table",
+    b"MZ": "a program", b"\x7fELF": "a program",
     b"\xd0\xcf\x11\xe0": "an office document", b"BZh": "a bzip2 archive", b"7z\xbc\xaf": "a 7-Zip archive",
     b"\xff\xfe": "text in UTF-16", b"\xfe\xff": "text in UTF-16", b"\x80\x04\x95": "a Python pickle",
 }  # fmt: skip

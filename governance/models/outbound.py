@@ -28,7 +28,7 @@ class AllowedAddress(Tracked):
     )
     reason = models.TextField(help_text="What stands there, and why it is called. It goes on record.")
     allowed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField("allowed at", auto_now_add=True)
     revoked_at = models.DateTimeField(null=True, editable=False)
 
     objects = AllowedAddressQuerySet.as_manager()
@@ -62,7 +62,7 @@ class HandOut(models.Model):
     digest = models.CharField(max_length=64, help_text="SHA-256 of the file.")
     door = models.CharField(max_length=16, blank=True)
     taken_by_id = models.BigIntegerField()
-    taken_by_name = models.CharField(max_length=150)
+    taken_by_name = models.CharField("taken by", max_length=150)
     taken_at = models.DateTimeField(auto_now_add=True)
 
     objects = RoleQuerySet.as_manager()

@@ -86,6 +86,12 @@ def allowances() -> tuple[Allowance, ...]:
     return tuple(map(allowance_of, texts))
 
 
+def of_a_setting(url: str) -> Allowance:
+    """What allows an address that the server's own settings name: its host at its port, wherever that leads."""
+    parts = checked_form(url)
+    return allowance_of(f"{bracketed(str(parts.hostname))}:{port_of(parts)}")
+
+
 def check_url(url: str, allowed: Iterable[Allowance], *, field: str = "") -> None:
     """What can be said of `url` before it is called. A name that leads nowhere now is asked about when it is called.
 
@@ -193,7 +199,10 @@ def _with_port(text: str, field: str) -> tuple[str, int | None]:
     elif text.count(":") == 1:
         host, _, port = text.partition(":")
     if port and not (port.isdecimal() and port.isascii() and 0 < int(port) < 65536):
-        raise InvalidInput(f"{port!r} is no port; expected 1 to 65535.", field=field)
+        raise InvalidInput(
+            f"{text!r} is no host with a port: {port!r} is none from 1 to 65535. A scheme or path is not part of it.",
+            field=field,
+        )
     return host, int(port) if port else None
 
 

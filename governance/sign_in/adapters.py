@@ -18,7 +18,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from governance import context, secrets
 from governance.models import SignInEvent, User
-from governance.outbound.addresses import allowance_of, allowances, bracketed, checked_form, port_of
+from governance.outbound.addresses import allowances, of_a_setting
 from governance.sign_in import kept, services, words
 from governance.sign_in.ways import PROVIDER_PROVED_AT, address_of
 
@@ -157,9 +157,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
         """The provider's address comes from the server's settings, and is trusted; whatever it names must be public."""
         from governance.outbound.clients import CheckedSession
 
-        parts = checked_form(settings.OIDC_SERVER_URL)
-        trusted = allowance_of(f"{bracketed(str(parts.hostname))}:{port_of(parts)}")
-        return CheckedSession([trusted, *allowances()], timeout=PROVIDER_SECONDS)
+        return CheckedSession([of_a_setting(settings.OIDC_SERVER_URL), *allowances()], timeout=PROVIDER_SECONDS)
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         return bool(settings.OIDC_UNKNOWN == "create")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,6 +17,14 @@ from governance.portal.pages import portal_page, render_page
 from governance.sign_in import kept, services
 
 
+class LossForm(ReasonForm):
+    """Asks what a stranger on the telephone could not say."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = "How you know that it is them who lost it. On record, and they read it."
+
+
 @portal_page("governance.change_user")
 def second_factors(request: HttpRequest, pk: int) -> HttpResponse:
     """What protects an account, and a form to take it away after a loss."""
@@ -26,7 +36,7 @@ def second_factors(request: HttpRequest, pk: int) -> HttpResponse:
     if not factors:
         messages.info(request, f"{account} has no second factor to remove.")
         return HttpResponseRedirect(back)
-    form = ReasonForm(request.POST or kept.typed_before(request))
+    form = LossForm(request.POST or kept.typed_before(request))
     if request.method == "POST" and form.is_valid():
         try:
             services.take_factors(user=account, by=request.user, reason=form.cleaned_data["reason"])  # type: ignore[arg-type]

@@ -17,7 +17,8 @@ from django.db import IntegrityError, transaction
 from governance.errors import AddressRefused, InvalidInput, NotPermitted, ReasonRequired
 from governance.models import AllowedAddress, RecordEntry
 from governance.outbound import services
-from governance.outbound.addresses import allowance_of, allowances, check_url, text_of
+from governance.outbound.addresses import allowance_of, allowances, check_url, of_a_setting, text_of
+from governance.outbound.checks import check_allowed_addresses
 from governance.outbound.clients import CheckedSession, CheckedTransport
 from tests.workbench.fake_openai import running
 from tests.world import OUR_APPS
@@ -148,6 +149,14 @@ def test_what_is_no_host_address_or_network_cannot_be_allowed(text):
 def test_an_allowance_is_kept_in_one_form(written, kept):
     assert text_of(allowance_of(written)) == kept
     assert allowance_of(kept) == allowance_of(written)
+
+
+def test_a_setting_that_allows_nothing_that_can_be_read_is_found_when_the_site_starts(settings):
+    settings.OUTBOUND_ALLOWED = ["localhost:11434", "http://x"]
+
+    [fault] = check_allowed_addresses()
+
+    assert "WORKBENCH_OUTBOUND_ALLOWED: 'http://x' is no host with a port" in fault.msg
 
 
 # -- the connection itself ------------------------------------------------------------------------------------
@@ -341,7 +350,7 @@ def test_an_administrator_allows_and_ends_in_the_portal_and_over_rest(administra
 
 CLIENTS = re.compile(
     r"^(socket|socketserver|ssl|http\.client|urllib\.request|urllib3|requests|httpx\w*|aiohttp|openai|smtplib|ftplib"
-    r"|telnetlib|poplib|imaplib|nntplib|xmlrpc|websockets?|paramiko|boto3?\w*|botocore|google|azure|redis|fsspec)(\.|$)"
+    r"|telnetlib|poplib|imaplib|nntplib|xmlrpc|websockets?|paramiko|boto3?\w*|botocore|google|azure|redis|fsspec|pyarrow\.fs)(\.|$)"
 )
 OPENS = {"open_connection", "open_unix_connection", "create_datagram_endpoint", "sock_connect", "urlopen"}
 MAY_CALL = {
@@ -373,6 +382,16 @@ def test_the_search_for_ways_out_finds_them():
         "urllib.request", "http.client", "httpx",
     ]  # fmt: skip
     assert ways_out("asyncio.open_connection('x', 1)\nfrom urllib.parse import urlsplit") == ["open_connection"]
+
+
+def test_what_a_setting_names_is_called_there_and_nowhere_else(monkeypatch):
+    resolving(monkeypatch, inside="10.2.0.7", other="10.2.0.8")
+    trusted = (of_a_setting("https://inside.example.com/realms/main"),)
+
+    check_url("https://inside.example.com/token", trusted)
+    for elsewhere in ("https://inside.example.com:8443/", "https://other.example.com/", "https://10.2.0.7/"):
+        with pytest.raises(AddressRefused):
+            check_url(elsewhere, trusted)
 
 
 def test_no_other_module_opens_a_connection():

@@ -31,7 +31,8 @@ class EndpointForm(forms.ModelForm):
         max_length=500,
         assume_scheme="https",
         widget=forms.URLInput(attrs={"class": "vURLField"}),
-        help_text=ModelEndpoint._meta.get_field("base_url").help_text,
+        help_text="Such as https://models.example.com/v1. An address of this machine or of your network must be "
+        "allowed by an administrator first.",
     )
     remove_key = forms.BooleanField(required=False, label="Remove the stored key")
 
