@@ -16,7 +16,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from governance import jobs
-from governance.errors import OutboundFailed
+from governance.errors import AddressRefused, OutboundFailed
 from governance.models import Checkpoint, CheckpointPlace
 from governance.record import keys, sealing
 from governance.record.verifier import parse_checkpoint
@@ -105,13 +105,17 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> int:
 
     :raises OutboundFailed: nobody answered, or the address is not one to call.
     """
-    import httpx
+    from governance.outbound.addresses import of_a_setting
+    from governance.outbound.clients import CheckedSession  # heavy
 
     if urlsplit(url).scheme not in ("http", "https"):
         raise OutboundFailed("The webhook's address must begin with https:// or http://.")
     try:
-        return httpx.post(url, content=body, headers=headers, timeout=SECONDS, follow_redirects=False).status_code
-    except httpx.HTTPError as error:
+        with CheckedSession([of_a_setting(url)], timeout=SECONDS) as session:
+            return session.post(url, data=body, headers=headers).status_code
+    except AddressRefused as error:
+        raise OutboundFailed(f"The webhook is not called: {error.message}") from error
+    except OSError as error:  # that of requests among them
         raise OutboundFailed(f"The webhook at {urlsplit(url).hostname} did not answer: {error}.") from error
 
 

@@ -359,6 +359,7 @@ MAY_CALL = {
     "workbench/endpoints/openai_engine.py": "the vendor's client, over the transport of governance.outbound",
     "governance/sign_in/openid.py": "the name of an error; its session is of governance.outbound",
     "governance/leases.py": "the name of this machine",
+    "governance/record/delivering.py": "S3's own client; the server's settings alone name the place",
     "workbench/management/commands/start.py": "whether the site that it has just started answers",
 }
 
