@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.apps import apps
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
@@ -17,7 +18,7 @@ from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.timezone import localtime
 
-from governance.admin_base import STATUS_KINDS, DeskAdmin, ReasonForm, Step
+from governance.admin_base import STATUS_KINDS, DeskAdmin, ReasonForm, Step, row_url
 from governance.models import ApprovalRequest, Checkpoint, ErasureRequest, LegalHold, RecordArchive, RecordEntry
 from governance.portal.marks import chip
 from governance.record import erasing, holds, tables
@@ -66,7 +67,7 @@ class RecordEntryAdmin(DeskAdmin):
     search_fields = ("object_id", "request_id")
     search_help_text = "By the id of a row or of a request."
     fields = (
-        "what", "operation_chip", "when", "who", "reason", "images", "version", "request_id", "values_digest",
+        "what", "row", "operation_chip", "when", "who", "reason", "images", "version", "request_id", "values_digest",
         "previous", "entry_hash", "sealing",
     )  # fmt: skip
     empty_state = {
@@ -93,6 +94,16 @@ class RecordEntryAdmin(DeskAdmin):
     @admin.display(description="What")
     def what(self, entry: RecordEntry) -> str:
         return f"{_word(entry.kind)} {entry.object_id}"
+
+    @admin.display(description="Row now")
+    def row(self, entry: RecordEntry) -> Any:
+        """Its name and page; a list of entries would ask for each kind of row on it."""
+        found = row_of(entry)
+        if found is None:
+            return "there is no such row any more"
+        url = row_url(found)
+        named = str(found) or entry.object_id
+        return named if url == reverse("admin:index") else format_html('<a href="{}">{}</a>', url, named)
 
     @admin.display(description="Change")
     def operation_chip(self, entry: RecordEntry) -> Any:
@@ -132,6 +143,15 @@ class RecordEntryAdmin(DeskAdmin):
     def sealing(self, entry: RecordEntry) -> str:
         place = getattr(entry, "sealed", None)
         return f"at position {place.position}" if place else "not yet"
+
+
+def row_of(entry: RecordEntry) -> Any:
+    """The row that an entry is about, as it is now; None where it or its kind is gone."""
+    try:
+        model: Any = apps.get_model(entry.kind)
+        return model._base_manager.filter(pk=entry.object_id).first()
+    except (LookupError, ValueError, ValidationError):
+        return None
 
 
 @admin.register(Checkpoint)
