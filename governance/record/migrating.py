@@ -72,7 +72,7 @@ def _triggers_for(schema_editor: Any, state: Any, name: str) -> Iterator[None]:
     tables = list(_tables_of(state, there))
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            postgresql.install_missing(cursor, tables)
+            postgresql.install_for_now(cursor, tables)
         yield
         return
     growing = [model for model in append_only() if model._meta.db_table in there]

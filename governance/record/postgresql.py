@@ -294,18 +294,24 @@ def install(cursor: Any) -> None:
         cursor.execute(f'ALTER TABLE "{table}" ENABLE ALWAYS TRIGGER {name}')
 
 
-def install_missing(cursor: Any, tables: Sequence[Table]) -> None:
-    """Record tables that a migration has only just made, and that no trigger stands on yet."""
-    standing = {table for table, name in _standing(cursor) if name == EVENTS[0][0]}
-    new = [table for table in tables if table.name not in standing]
-    if new:
-        for function in _functions(cursor):
-            if "FUNCTION record_change(" in function:
-                cursor.execute(function)
-    for table in new:
-        for name, event, rows in EVENTS:
-            cursor.execute(f"CREATE TRIGGER {name} {_capture(table, event, rows)}")
-            cursor.execute(f'ALTER TABLE "{table.name}" ENABLE ALWAYS TRIGGER {name}')
+def install_for_now(cursor: Any, tables: Sequence[Table]) -> None:
+    """Record these tables as a migration finds them: new ones have no trigger yet, and others may have an older one."""
+    wanted = {(table.name, name): _capture(table, event, rows) for table in tables for name, event, rows in EVENTS}
+    standing = _standing(cursor)
+    if all(standing.get(place) == _as_told(place[1], rest) for place, rest in wanted.items()):
+        return
+    for function in _functions(cursor):
+        if "FUNCTION record_change(" in function:
+            cursor.execute(function)
+    for (table, name), rest in wanted.items():
+        cursor.execute(f'DROP TRIGGER IF EXISTS {name} ON "{table}"')
+        cursor.execute(f"CREATE TRIGGER {name} {rest}")
+        cursor.execute(f'ALTER TABLE "{table}" ENABLE ALWAYS TRIGGER {name}')
+
+
+def _as_told(name: str, rest: str) -> str:
+    """A trigger as PostgreSQL tells it, without quotes."""
+    return f"CREATE TRIGGER {name} {rest}".replace('"', "")
 
 
 def _functions(cursor: Any) -> list[str]:
@@ -327,7 +333,7 @@ def missing(cursor: Any) -> list[str]:
     gone = [
         f"{name} on {table}"
         for (table, name), rest in triggers().items()
-        if standing.get((table, name)) != f"CREATE TRIGGER {name} {rest}".replace('"', "")
+        if standing.get((table, name)) != _as_told(name, rest)
     ]
     cursor.execute("SELECT proname, prosrc FROM pg_proc WHERE proname LIKE 'record\\_%'")
     sources = dict(cursor.fetchall())
