@@ -23,19 +23,9 @@ def test_migrate_puts_missing_triggers_back_and_drops_the_tokens_kept_in_plain_t
             text=True, timeout=120,
         )  # fmt: skip
 
-    assert manage("migrate", "-v0").returncode == 0
+    # An older version's tables without triggers: those of this version cannot stand on them, and say so.
+    assert manage("migrate", "-v0", "governance", "0003_compliance").returncode != 0
     with sqlite3.connect(tmp_path / "workbench.sqlite3") as database:
-        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            database.execute(f"DROP TRIGGER {name}")
-        database.execute("DELETE FROM django_migrations WHERE app = 'governance' AND name >= '0004'")
-        newer = ("legalhold", "historicallegalhold", "erasurerequest", "historicalerasurerequest", "recordarchive",
-                 "checkpointplace")  # fmt: skip
-        for table in ("governance_signinevent", "governance_apitoken", "governance_keptanswer",
-                      *(f"governance_{name}" for name in newer)):  # fmt: skip
-            database.execute(f"DROP TABLE {table}")
-        for table in ("governance_gatepolicy", "governance_historicalgatepolicy"):
-            database.execute(f"ALTER TABLE {table} DROP COLUMN reauthenticate_minutes")
-        database.execute("ALTER TABLE governance_approval DROP COLUMN authenticated_at")
         database.execute("CREATE TABLE authtoken_token (key varchar(40) PRIMARY KEY, user_id bigint)")
         database.execute("INSERT INTO authtoken_token VALUES ('plain', 1)")
     assert "triggers of the record are missing" in manage("check", "--database", "default").stderr
