@@ -37,6 +37,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _asks_a_database(item: pytest.Item) -> bool:
     """By mark, by fixture, or by hand: a module that looks at Django's connection starts its own on that server."""
+    if item.get_closest_marker("one_database") is not None:
+        return False
     fixtures = set(getattr(item, "fixturenames", ()))
     by_hand = hasattr(getattr(item, "module", None), "connection")
     return by_hand or item.get_closest_marker("django_db") is not None or bool(fixtures & DATABASE_FIXTURES)

@@ -74,6 +74,7 @@ def test_every_detail_and_every_change_of_a_row_is_tagged_but_for_those_that_are
         print(f"\n{len(DETAILS)} details with a tag, {len(CHANGES)} changes that take If-Match", end=" ")  # noqa: T201
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("path", [path for path in DETAILS if is_tagged(path)])
 def test_a_detail_has_a_strong_tag_that_answers_304_and_costs_no_query(path, world, api, everybody):
     client = api(everybody)
@@ -91,6 +92,7 @@ def test_a_detail_has_a_strong_tag_that_answers_304_and_costs_no_query(path, wor
     assert client.get(where, headers={"If-None-Match": STALE}).status_code == 200
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(("method", "path"), CHANGES, ids=[f"{method} {path}" for method, path in CHANGES])
 def test_a_change_on_another_state_is_refused_before_anything_is_done(method, path, world, api, everybody):
     client = api(everybody)

@@ -31,6 +31,8 @@ from governance.sign_in.scopes import SCOPES
 from governance.sign_in.services import make_token
 from tests.world import World, make_world
 
+pytestmark = pytest.mark.one_database
+
 WORD = "zanzibar"
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 # Left out, each with its reason.

@@ -188,6 +188,7 @@ def colleague(make_user, team) -> User:
 # -- who may only view ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.one_database
 def test_who_may_only_view_changes_nothing_in_the_portal(ours, onlooker, client):
     client.force_login(onlooker)
     before = everything_stored()
@@ -202,6 +203,7 @@ def test_who_may_only_view_changes_nothing_in_the_portal(ours, onlooker, client)
     assert everything_stored() == before, f"a viewer's POST changed something, most likely one of {accepted}"
 
 
+@pytest.mark.one_database
 def test_the_matrix_of_the_portal_reaches_forms_and_steps(ours):
     addresses = admin_addresses(ours)
 
@@ -209,6 +211,7 @@ def test_the_matrix_of_the_portal_reaches_forms_and_steps(ours):
     assert any(re.search(r"/history/\d+/", address) for address in addresses)
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 def test_who_may_only_view_changes_nothing_through_the_api(method, ours, onlooker, client):
     client.force_login(onlooker)
@@ -225,6 +228,7 @@ def test_who_may_only_view_changes_nothing_through_the_api(method, ours, onlooke
     assert everything_stored() == before, f"a viewer's {method} changed something, most likely one of {accepted}"
 
 
+@pytest.mark.one_database
 def test_who_may_only_view_is_offered_no_button(ours, onlooker):
     offered = [
         f"{model._meta.label}: {step.label}"
@@ -292,6 +296,7 @@ def test_rows_of_another_team_answer_404_in_the_api(theirs, colleague, client):
     assert details and not found
 
 
+@pytest.mark.one_database
 def test_the_owner_meets_the_word_everywhere(theirs, client):
     """The searches above look at pages that do show the rows to those who may see them."""
     owner = User.objects.get(username="other")

@@ -25,6 +25,8 @@ from tests.test_rights import WORD, admin_addresses, api_addresses, page_address
 from tests.world import OUR_APPS, World, make_world
 from workbench.models import Sheet
 
+pytestmark = pytest.mark.one_database
+
 PAYLOADS = (
     "<script>xss(0)</script>",
     '"><img src=xss onerror=xss(1)>',
