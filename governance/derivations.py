@@ -230,8 +230,9 @@ def ancestors_of(row: GovernedRow) -> list[Ancestor]:
 
 
 def _ancestor(parent: ConstrainedModel) -> Ancestor:
+    gives = f": {parent.in_words}" if isinstance(parent, Declassification) else ""
     return Ancestor(
-        label=f"{parent.kind_word} {parent}",
+        label=f"{parent.kind_word} {parent}{gives}",
         constraint=parent.own_constraint,
         reason=parent.usage_reason,
         kind=parent._meta.label_lower,

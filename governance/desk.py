@@ -190,6 +190,8 @@ def _decide(*, request: ApprovalRequest, by: User, verdict: str, comment: str) -
     if not comment.strip() and (policy.comment_required or not approves):
         raise ReasonRequired("Sign with a comment; it goes on record.", field="comment")
     right = right_to_sign(request, by, subject, _barred_people(request, subject))
+    if right.delegation is not None:
+        _check_lent(right.delegation, _authors(request, subject))
     authenticated_at = _proof_of_signer(request, by)
     if approves and request.fingerprint != fingerprint(GATES[request.gate], subject, request.payload):
         raise ContentChanged(
@@ -279,6 +281,23 @@ def _barred_people(request: ApprovalRequest, subject: models.Model | None) -> se
     may = GatePolicy.objects.filter(gate=request.gate, author_may_approve=True).exists()
     if may and not GATES[request.gate].author_never_approves:
         return set()
+    return _authors(request, subject)
+
+
+def _check_lent(delegation: Delegation, authors: set[Any]) -> None:
+    """A policy that lets authors sign lets them sign with their own right, not with a lent one.
+
+    :raises SameApprover: who lent it or who borrowed it is an author.
+    """
+    if authors & {delegation.delegate.person_id, delegation.delegator.person_id}:
+        raise SameApprover(
+            "A lent right signs nothing that who lent or who borrowed it asked for or made; someone else must decide.",
+            field="approver",
+        )
+
+
+def _authors(request: ApprovalRequest, subject: models.Model | None) -> set[Any]:
+    """The people who asked for it or made what it is about."""
     people = {request.requested_by.person_id}
     if subject is not None:
         people |= {author.person_id for author in GATES[request.gate].authors(subject)}

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import reduce
 
 from django.db import models
+from django.utils import timezone
 
 from governance.errors import InvalidInput
 
@@ -97,6 +98,11 @@ class Constraint:
             classification=max(self.classification, other.classification),
             until=min(ends, default=None),
         )
+
+    @property
+    def uses_now(self) -> int:
+        """What it permits at this moment: nothing once its end has passed."""
+        return NO_USES if self.until is not None and self.until <= timezone.now() else self.uses
 
     def is_looser_than(self, other: Constraint) -> bool:
         """Whether anything is permitted here that `other` does not permit."""

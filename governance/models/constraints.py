@@ -253,6 +253,12 @@ class Declassification(ConstrainedModel, Tracked):
         return f"for {self.scope_label}"
 
     @property
+    def in_words(self) -> str:
+        """What it gives besides what the sources permit: training, validation; internal (in force)."""
+        uses = ", ".join(uses_in(self.grants_uses)) or "no other use"
+        return f"{uses}; down to {Classification(self.grants_classification).label} ({self.standing})"
+
+    @property
     def standing(self) -> str:
         """asked for, in force, ended or run out; a refusal is on its request."""
         if self.approved_at is None:

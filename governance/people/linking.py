@@ -109,6 +109,8 @@ def _join(account: User, other: User, *, way: str, reason: str, by: User | None)
 
 def _hold(account: User, other: User) -> tuple[Person | None, list[User]]:
     """The person who stays, and every account of both, held in the order in which signing takes them."""
+    if account.pk == other.pk:
+        raise InvalidInput("Name two accounts; an account is always one person's.", field="other")
     people = {one.person_id for one in (account, other) if one.person_id}
     both = User.objects.filter(pk__in=[account.pk, other.pk]) | User.objects.filter(person__in=people)
     held = list(both.order_by("pk").select_for_update(no_key=True))

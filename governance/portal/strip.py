@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 
 from governance.models import ConstrainedModel, GovernedRow
-from governance.uses import ALL_USES, BITS, LETTERS, Classification
+from governance.uses import ALL_USES, BITS, LETTERS, Classification, Constraint
 
 
 class Cell(NamedTuple):
@@ -33,7 +34,10 @@ class Strip:
 def strip_for(row: ConstrainedModel) -> Strip:
     """The strip of one row. For rows in lists, select their derivation along."""
     inherited, classification = _from_above(row)
-    return strip_of(row.own_uses, inherited, classification, reason=row.usage_reason, why_url=why_url(row))
+    own, reason = row.own_constraint, row.usage_reason
+    if own.until is not None and own.uses_now != own.uses:
+        reason = f"it was permitted until {timezone.localtime(own.until):%Y-%m-%d %H:%M}"
+    return strip_of(own.uses_now, inherited, classification, reason=reason, why_url=why_url(row))
 
 
 def strip_of(own: int, inherited: int, classification: int, *, reason: str = "", why_url: str = "") -> Strip:
@@ -47,8 +51,8 @@ def _from_above(row: ConstrainedModel) -> tuple[int, int]:
         return ALL_USES, row.data_classification
     above = row.derivation
     # The effective mask holds own ∩ parent row: what it lacks and the row allows, the parent row took.
-    from_parent = row.effective_uses | (ALL_USES & ~row.own_uses)
-    return from_parent & above.uses, max(row.effective_classification, above.classification)
+    from_parent = Constraint(row.effective_uses | (ALL_USES & ~row.own_uses), until=row.effective_until)
+    return from_parent.uses_now & above.constraint.uses_now, max(row.effective_classification, above.classification)
 
 
 def _cell(use: str, own: int, inherited: int, reason: str) -> Cell:

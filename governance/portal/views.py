@@ -141,7 +141,7 @@ def why(request: HttpRequest, kind: str, pk: UUID) -> HttpResponse:
         "row": row,
         "page_actions": related.links_of(row._meta.label_lower, row.pk, request.user),
         "row_kind": row._meta.label_lower,
-        "own": strip_of(row.own_uses, 31, row.data_classification, reason=row.usage_reason),
+        "own": strip_of(row.own_constraint.uses_now, 31, row.data_classification, reason=row.usage_reason),
         "ancestors": [_shown(one, request.user) for one in binding],
         "changes": records.changes_visible_to(request.user).filter(kind=kind, object_id=pk)[:20],
         "question": questions.about(row, Use.TRAINING),
@@ -203,12 +203,15 @@ def _shown(ancestor: derivations.Ancestor, user: Any) -> dict[str, Any]:
     """One ancestor; its name only for those who may see it."""
     model = apps.get_model(ancestor.kind)
     row = model._default_manager.filter(pk=ancestor.pk).first()
-    visible = row is not None and access.can_see(user, row)
+    # Leave that was given binds by nothing but its end, and is told to whoever sees what it reaches.
+    gives = ancestor.kind == lifting.KIND
+    visible = gives or (row is not None and access.can_see(user, row))
     return {
         "label": ancestor.label if visible else f"a {model._meta.verbose_name} that you may not see",
-        "url": reverse("governance:why", args=[ancestor.kind, ancestor.pk]) if visible else "",
+        "url": reverse("governance:why", args=[ancestor.kind, ancestor.pk]) if visible and not gives else "",
         "reason": ancestor.reason if visible else "",
-        "strip": strip_of(ancestor.constraint.uses, 31, ancestor.constraint.classification),
+        "strip": None if gives else strip_of(ancestor.constraint.uses_now, 31, ancestor.constraint.classification),
+        "until": ancestor.constraint.until,
         "binds": bool(ancestor.prohibits),
     }
 

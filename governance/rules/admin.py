@@ -68,8 +68,9 @@ class DeclassificationAdmin(DeskAdmin):
     )
 
     @admin.display(description="Permits besides")
-    def permits(self, one: Declassification) -> Any:
-        return use_strip(strip_of(one.grants_uses, 31, one.grants_classification))
+    def permits(self, one: Declassification) -> str:
+        uses = ", ".join(uses_in(one.grants_uses)) or "no other use"
+        return f"{uses}; down to {Classification(one.grants_classification).label}"
 
     @admin.display(description="State")
     def standing_chip(self, one: Declassification) -> Any:

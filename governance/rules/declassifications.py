@@ -18,12 +18,12 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from governance import access, constraints, context, derivations, desk, jobs, lifting, whatif
-from governance.errors import InvalidInput, ReasonRequired, TransitionNotAllowed
-from governance.models import ConstrainedModel, Declassification, Derivation, DerivationParent
+from governance.errors import ApprovalPending, InvalidInput, ReasonRequired, TransitionNotAllowed
+from governance.models import ApprovalRequest, ConstrainedModel, Declassification, Derivation, DerivationParent
 from governance.uses import Classification, Constraint, combine, uses_in
 
 if TYPE_CHECKING:
-    from governance.models import ApprovalRequest, User
+    from governance.models import User
 
 GATE = "declassify"
 EXPIRY = "governance.end-declassifications"
@@ -73,14 +73,22 @@ def request_declassification(*, row: Any, leave: Leave, by: User) -> ApprovalReq
 
     :raises InvalidInput: nothing would be gained, the end is missing, past or too far, or the scope is none.
     :raises ReasonRequired: no reason was given.
+    :raises ApprovalPending: it is asked for already.
     """
     access.require(by, "governance.request_relaxation", row)
     asked = _draft(row.derivation, leave, by)
+    _check_not_asked(asked)
     asked.save()
     report = what_if(declassification=asked, by=by).as_json()
     return desk.request_approval(
         gate=GATE, subject=asked, by=by, reason=leave.reason, payload=shown(asked) | {"what_if": report}
     )
+
+
+def _check_not_asked(asked: Declassification) -> None:
+    waiting = ApprovalRequest.objects.filter(gate=GATE, state=ApprovalRequest.State.PENDING).values("object_id")
+    if Declassification.objects.filter(pk__in=waiting, scope=asked.scope).exists():
+        raise ApprovalPending(f"Leave for {asked.scope_label} is already asked for; withdraw that first.")
 
 
 def what_if_given(*, row: Any, leave: Leave, by: User) -> whatif.WhatIf:

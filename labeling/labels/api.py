@@ -45,7 +45,7 @@ class LabelSerializer(serializers.ModelSerializer):
         )  # fmt: skip
 
     def get_permits(self, label: CanonicalLabel) -> list[str]:
-        return uses_in(label.effective_constraint.uses)
+        return uses_in(label.effective_constraint.uses_now)
 
     def get_classification(self, label: CanonicalLabel) -> str:
         return str(Classification(label.effective_constraint.classification).label)

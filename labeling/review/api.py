@@ -45,7 +45,7 @@ class PairSerializer(serializers.ModelSerializer):
         )  # fmt: skip
 
     def get_permits(self, pair: QAPair) -> list[str]:
-        return uses_in(pair.effective_constraint.uses)
+        return uses_in(pair.effective_constraint.uses_now)
 
     def get_classification(self, pair: QAPair) -> str:
         return str(Classification(pair.effective_constraint.classification).label)

@@ -63,7 +63,7 @@ class LineagePairSerializer(serializers.ModelSerializer):
         return row.pair.answer.body if row.pair.answer else None
 
     def get_permits(self, row: LineagePair) -> list[str]:
-        return uses_in(row.pair.effective_constraint.uses)
+        return uses_in(row.pair.effective_constraint.uses_now)
 
 
 class EvaluationSummarySerializer(serializers.Serializer):
