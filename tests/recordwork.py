@@ -238,11 +238,11 @@ def set_up(settings: Settings) -> None:
     from governance.models import Person, User
     from governance.roles import group_for
     from labeling.models import QAPair
-    from tests.world import make_world
+    from tests.world import make_pairs
 
     owner = User.objects.create_user("owner", person=Person.objects.create(name="Owner"), is_staff=True)
     owner.groups.add(group_for("data-steward"))
-    pattern = make_world("load", owner)[QAPair]
+    pattern = make_pairs("load", owner)[QAPair]
     with context.acting(user=owner, door="command", reason="set up"):
         copies = [a_copy(pattern, f"item {place:06d}") for place in range(settings.pairs)]
         QAPair.objects.bulk_create(copies, batch_size=500)

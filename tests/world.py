@@ -52,6 +52,7 @@ from governance.models import (
 )
 from governance.record.tables import RECORD_MODELS
 from governance.uses import ALL_USES, Classification
+from labeling.labels.contents import digest
 from labeling.models import (
     CanonicalLabel,
     Content,
@@ -111,13 +112,19 @@ def own_models() -> list[type[Row]]:
 
 def make_world(word: str, owner: User) -> World:
     """Rows named after `word`, which stands in every text that lists and pages show."""
+    world, now = make_pairs(word, owner), timezone.now()
+    _add_models(world, word, owner, now)
+    _add_ground(world, word, owner, now)
+    return world
+
+
+def make_pairs(word: str, owner: User) -> World:
+    """The same as far as its pairs: nothing that says of a file what is not so."""
     world, now = World(), timezone.now()
     world[User], world[Person] = owner, owner.person
     _add_data(world, word, owner, now)
     _add_assets(world, word, owner, now)
     _add_pairs(world, word, owner, now)
-    _add_models(world, word, owner, now)
-    _add_ground(world, word, owner, now)
     return world
 
 
@@ -162,10 +169,8 @@ def _add_assets(world: World, word: str, owner: User, now: Any) -> None:
 def _add_pairs(world: World, word: str, owner: User, now: Any) -> None:
     derivation = world.add(Derivation(fingerprint=_digest(word), uses=ALL_USES, classification=Classification.INTERNAL))
     world.add(DerivationParent(derivation=derivation, kind="workbench.sheet", object_id=world[Sheet].pk))
-    answer = world.add(Content(digest=_digest(f"{word} answer"), body={"label": word}))
-    prompt = Content(
-        digest=_digest(f"{word} prompt"), body={"messages": [{"role": "user", "content": f"About {word}?"}]}
-    )
+    answer = world.add(_content({"label": word}))
+    prompt = _content({"messages": [{"role": "user", "content": f"About {word}?"}]})
     prompt.save()
     label = world.add(CanonicalLabel(
         sheet=world[Sheet], item_ref=f"{word}-1", label_type=world[LabelType], labelset=world[Labelset],
@@ -310,6 +315,10 @@ def _add_people(world: World, word: str, owner: User, now: Any) -> None:
         user=owner, group=group, until=now + timedelta(days=30), reason=f"of {word}", set_by=owner,
     ))  # fmt: skip
     world.add(SeenAs(looked_by=owner, account=owner, kind="workbench.sheet"))
+
+
+def _content(body: Any) -> Content:
+    return Content(digest=digest(body), body=body)
 
 
 def _digest(text: str) -> str:

@@ -28,6 +28,7 @@ METADATA = frozenset(
     ip_address(text)
     for text in ("169.254.169.254", "168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254")
 )
+SHORTEST_PREFIX = 8
 NAT64 = ip_network("64:ff9b::/96")
 
 
@@ -45,7 +46,11 @@ class Allowance:
             return False
         closed = [one for one in _meant(address) if _why_not(one)]
         if self.network is not None:
-            return all(one.version == self.network.version and one in self.network for one in closed)
+            single = self.network.num_addresses == 1
+            return all(
+                one.version == self.network.version and one in self.network and (single or one not in METADATA)
+                for one in closed
+            )
         return host == self.name and not any(one.is_link_local or one in METADATA for one in closed)
 
 
@@ -56,9 +61,15 @@ def allowance_of(text: str, *, field: str = "address") -> Allowance:
     """
     host, port = _with_port(text.strip().lower(), field)
     try:
-        return Allowance(network=ip_network(host, strict=False), port=port)
+        network = ip_network(host, strict=False)
     except ValueError:
         name = host.removesuffix(".")
+    else:
+        if network.prefixlen < SHORTEST_PREFIX:
+            raise InvalidInput(
+                f"{text!r} is nearly everything; expected a network of at least /{SHORTEST_PREFIX}.", field=field
+            )
+        return Allowance(network=network, port=port)
     if not _is_name(name):
         raise InvalidInput(
             f"{text!r} is no host, address or network; expected such as models.example.com, 10.2.0.7:8000 or "

@@ -97,6 +97,14 @@ def test_lending_to_the_asker_does_not_help_the_asker(asked, officer, steward):
         sign(asked, steward)
 
 
+def test_a_policy_that_lets_authors_sign_lets_nobody_sign_their_own_with_a_lent_right(asked, officer, steward):
+    GatePolicy.objects.filter(gate=constraints.RELAX_GATE).update(author_may_approve=True)
+    lend(officer, steward)
+
+    with pytest.raises(SameApprover, match="lent right"):
+        desk.decide(request=asked, by=steward, approve=True, comment="mine")
+
+
 def test_the_askers_own_right_does_not_count_through_a_deputy(sheet, deputy, make_user):
     both = make_user("both", "data-steward", "compliance-officer")
     asked = constraints.request_relaxation(row=sheet, terms=LOOSER, by=both)

@@ -76,6 +76,14 @@ def test_signatures_of_two_accounts_count_once_when_they_are_linked(asked, offic
         desk.decide(request=asked, by=second_officer, approve=True, comment="fine")
 
 
+def test_an_account_is_not_linked_with_itself(steward, root, api):
+    body = {"account": steward.username, "other": steward.username, "reason": "the same"}
+
+    answer = api(root).post("/api/v1/account-links/", body)
+
+    assert (answer.status_code, answer.json()["field"]) == (400, "other")
+
+
 def test_the_same_verified_email_links_accounts_whatever_its_case(asked, steward, officer):
     verify(steward, "ada@example.org")
     EmailAddress.objects.create(user=officer, email="ADA@Example.org", verified=False)

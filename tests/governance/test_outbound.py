@@ -122,6 +122,8 @@ def test_one_private_address_among_public_ones_is_enough_to_refuse(monkeypatch):
         ("inside.example.com", "http://other.example.com/v1", False),
         ("cloud.example.com", "http://cloud.example.com/v1", False),
         ("169.254.169.254", "http://169.254.169.254/", True),
+        ("169.254.0.0/16", "http://169.254.169.254/", False),
+        ("169.254.0.0/16", "http://169.254.1.1/", True),
     ],
 )
 def test_an_allowance_opens_what_it_names_and_no_more(monkeypatch, allowed, url, fine):
@@ -135,7 +137,9 @@ def test_an_allowance_opens_what_it_names_and_no_more(monkeypatch, allowed, url,
             check_url(url, rules)
 
 
-@pytest.mark.parametrize("text", ["", "http://x", "a b", "*", "10.0.0.0/33", "x:0", "x:y", "0x7f.1", "a..b"])
+@pytest.mark.parametrize(
+    "text", ["", "http://x", "a b", "*", "10.0.0.0/33", "0.0.0.0/0", "::/0", "x:0", "x:y", "0x7f.1", "a..b"]
+)
 def test_what_is_no_host_address_or_network_cannot_be_allowed(text):
     with pytest.raises(InvalidInput):
         allowance_of(text)

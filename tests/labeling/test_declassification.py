@@ -10,7 +10,14 @@ from django.utils import timezone
 from governance import constraints, jobs
 from governance.constraints import Terms
 from governance.derivations import ancestors_of
-from governance.errors import InvalidInput, NotPermitted, ReasonRequired, SameApprover, TransitionNotAllowed
+from governance.errors import (
+    ApprovalPending,
+    InvalidInput,
+    NotPermitted,
+    ReasonRequired,
+    SameApprover,
+    TransitionNotAllowed,
+)
 from governance.models import ConstraintChange, Declassification, RecordEntry
 from governance.rules.declassifications import EXPIRY, Leave, end, request_declassification, what_if_given
 from governance.uses import ALL_USES, Classification, mask_of
@@ -242,6 +249,32 @@ def test_leave_without_a_reason_an_end_or_an_effect_is_refused(version, lengths,
 
     assert refused.value.field == field
     assert not Declassification.objects.exists()
+
+
+def test_what_is_asked_for_already_is_not_asked_for_again(version, lengths, generate, engineer):
+    made = generate(version, lengths)
+    request_declassification(row=made.pairs.first(), leave=leave(), by=engineer)
+
+    with pytest.raises(ApprovalPending):
+        request_declassification(row=made.pairs.last(), leave=leave(), by=engineer)
+
+    assert Declassification.objects.count() == 1
+
+
+def test_pages_and_rest_show_what_has_run_out_as_prohibited_and_the_leave_in_words(
+    version, lengths, generate, engineer, officer, api, client, monkeypatch
+):
+    made = generate(version, lengths)
+    pair = made.pairs.first()
+    one = given(pair, engineer, officer)
+    client.force_login(officer)
+    page = client.get(f"/admin/why/labeling.qapair/{pair.pk}/").content.decode()
+    assert "training, validation; down to internal (in force)" in page
+    assert "training" in api(officer).get(f"/api/v1/pairs/{pair.pk}/").json()["permits"]
+    after = one.permitted_until + timedelta(seconds=1)
+    monkeypatch.setattr("governance.uses.timezone.now", lambda: after)
+
+    assert api(officer).get(f"/api/v1/pairs/{pair.pk}/").json()["permits"] == []
 
 
 def test_trying_it_changes_nothing(version, lengths, generate, engineer):
