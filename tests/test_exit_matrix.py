@@ -22,6 +22,7 @@ from governance import constraints, derivations
 from governance.compliance.filters import constrained_models
 from governance.constraints import Terms
 from governance.exits import EXITS
+from governance.models import Declassification
 from governance.uses import ALL_USES, BITS, Classification, Use
 from labeling.labels import interchange
 from labeling.models import CanonicalLabel, Content, Labelset, LabelType, PromptTemplate, QAPair
@@ -180,7 +181,8 @@ def test_every_exit_of_the_registry_is_in_the_matrix():
 
 
 def test_every_kind_of_row_with_a_constraint_is_a_place_in_the_matrix(chains):
-    assert {type(row) for row in chains[0].places.values()} == set(constrained_models())
+    # Leave that was given closes by its end alone: tests/labeling/test_declassification.py.
+    assert {type(row) for row in chains[0].places.values()} == set(constrained_models()) - {Declassification}
 
 
 @pytest.mark.parametrize(

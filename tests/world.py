@@ -293,7 +293,9 @@ def _add_ground(world: World, word: str, owner: User, now: Any) -> None:
 def _add_people(world: World, word: str, owner: User, now: Any) -> None:
     # Names of accounts and groups are no secret: whoever may share is offered them. So they do not hold the word.
     deputy = f"{owner.username}-deputy"
-    other = User.objects.create_user(deputy, person=Person.objects.create(name=deputy))
+    other = User.objects.filter(username=deputy).first() or User.objects.create_user(
+        deputy, person=Person.objects.create(name=deputy)
+    )
     group = Group.objects.create(name=f"Guests of {owner.username}")
     owner.groups.add(group)
     world[GatePolicy] = GatePolicy.objects.get(gate="sheet-publish")
