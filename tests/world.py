@@ -296,7 +296,7 @@ def _add_people(world: World, word: str, owner: User, now: Any) -> None:
     other = User.objects.filter(username=deputy).first() or User.objects.create_user(
         deputy, person=Person.objects.create(name=deputy)
     )
-    group = Group.objects.create(name=f"Guests of {owner.username}")
+    group = Group.objects.create(name=f"Guests of {owner.username} {Group.objects.count()}")
     owner.groups.add(group)
     world[GatePolicy] = GatePolicy.objects.get(gate="sheet-publish")
     world.add(PolicyProposal(

@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 
 
+@pytest.mark.one_database  # a file of SQLite, whatever the others run on
 @pytest.mark.timeout(180)
 def test_migrate_puts_missing_triggers_back_and_drops_the_tokens_kept_in_plain_text(tmp_path: Path):
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
