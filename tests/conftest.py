@@ -17,6 +17,11 @@ from tests.proofs import choose_examples
 from tests.together import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 
 choose_examples()
+# Modules that look at pages, and count the queries of lists: alike on any database.
+ONE_DATABASE = frozenset({
+    "test_every_list", "test_labelling_desks", "test_portal_look", "test_sharing_pages", "test_training_pages",
+    "test_workbench_pages",
+})  # fmt: skip
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server", "site"}
 
 
@@ -37,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def _asks_a_database(item: pytest.Item) -> bool:
     """By mark, by fixture, or by hand: a module that looks at Django's connection starts its own on that server."""
-    if item.get_closest_marker("one_database") is not None:
+    if item.get_closest_marker("one_database") is not None or item.path.stem in ONE_DATABASE:
         return False
     fixtures = set(getattr(item, "fixturenames", ()))
     by_hand = hasattr(getattr(item, "module", None), "connection")

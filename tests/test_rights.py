@@ -248,7 +248,8 @@ def test_who_may_only_view_is_offered_no_button(ours, onlooker):
 # -- other teams' rows ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("whose", ["theirs", pytest.param("ours", marks=pytest.mark.one_database)])
+@pytest.mark.one_database
+@pytest.mark.parametrize("whose", ["theirs", "ours"])
 def test_rows_of_another_team_show_nowhere_in_the_portal(whose, ours, theirs, colleague, client):
     client.force_login(colleague)
     pages = {reverse("admin:index"), "/admin/search/?q=zanziba"}

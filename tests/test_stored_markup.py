@@ -154,11 +154,14 @@ def test_the_search_is_content_with_text_that_only_speaks_of_markup():
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "groups", [pytest.param(1, id="a third of the payloads"), pytest.param(GROUPS, id="all", marks=pytest.mark.proof)]
+)
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="several payloads are longer than a name may be elsewhere")
-def test_no_page_or_answer_turns_what_was_stored_into_markup(make_user, reader, capsys):
+def test_no_page_or_answer_turns_what_was_stored_into_markup(groups, make_user, reader, capsys):
     """Four payloads at a time in each field: what a page makes of one, it makes of all."""
     faults, showing, counted, open_at = [], 0, Counter(), []
-    for number in range(GROUPS):
+    for number in range(groups):
         group = PAYLOADS[number::GROUPS]
         payload = " ".join(group)
         world = written_by(number, payload, make_user)
@@ -180,9 +183,10 @@ def test_no_page_or_answer_turns_what_was_stored_into_markup(make_user, reader, 
 
     assert not faults, "\n".join(sorted(set(faults))[:40])
     assert set(counted) <= {"text/html", *HARMLESS}
-    assert showing > 100 * GROUPS, "too few pages show what was stored; the crawl proves nothing"
+    assert showing > 100 * groups, "too few pages show what was stored; the crawl proves nothing"
     with capsys.disabled():
-        print(f"\n{len(PAYLOADS)} payloads, {showing} pages that show them, answers: {dict(counted)}", end=" ")  # noqa: T201
+        tried = len(PAYLOADS) * groups // GROUPS
+        print(f"\n{tried} payloads, {showing} pages that show them, answers: {dict(counted)}", end=" ")  # noqa: T201
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
