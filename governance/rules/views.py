@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from governance import derivations, whatif
+from governance import access, derivations, whatif
 from governance.admin_base import row_url, waiting_words
 from governance.errors import ReauthenticationRequired, WorkbenchError
 from governance.models import TagRule
@@ -173,12 +173,15 @@ def declassify(request: HttpRequest, kind: str, pk: UUID) -> HttpResponse:
         "action_label": "Ask for it",
         "about": "Sources bind what is made from them. Where the result shows less than its sources do, a compliance "
         "officer can give leave for what this tool makes, until a date. Nothing changes until then.",
-        "sources": [
-            {"label": f"{one.kind_word} {one}", "strip": strip_of(one.own_uses, ALL_USES, one.data_classification)}
-            for one in derivations.origins_of(row.derivation)
-        ],
+        "sources": [_source(one, request.user) for one in derivations.origins_of(row.derivation)],
     }
     return render_page(request, "governance/tried_form.html", context)
+
+
+def _source(one: Any, user: Any) -> dict[str, Any]:
+    """A source by name only for those who may see it."""
+    label = f"{one.kind_word} {one}" if access.can_see(user, one) else f"a {one.kind_word} that you may not see"
+    return {"label": label, "strip": strip_of(one.own_constraint.uses_now, ALL_USES, one.data_classification)}
 
 
 def _tried(form: forms.Form, ask: Any) -> whatif.WhatIf | None:

@@ -277,6 +277,16 @@ def test_pages_and_rest_show_what_has_run_out_as_prohibited_and_the_leave_in_wor
     assert api(officer).get(f"/api/v1/pairs/{pair.pk}/").json()["permits"] == []
 
 
+def test_the_page_names_no_source_that_one_may_not_see(version, lengths, generate, engineer, officer, client):
+    url = f"/admin/declassify/labeling.qapair/{generate(version, lengths).pairs.first().pk}/"
+    client.force_login(engineer)
+
+    page = client.get(url).content.decode()
+
+    assert "a column that you may not see" in page
+    assert "main.tickets#patient" not in page
+
+
 def test_trying_it_changes_nothing(version, lengths, generate, engineer):
     made = generate(version, lengths)
 
