@@ -221,6 +221,7 @@ def test_how_many_combinations_there_are():
 
 # Module → why it may read what pairs and labels say. Everything else takes it from an exit.
 READERS = {
+    "governance/record/archiving.py": "the signed text of a checkpoint, no content",
     "labeling/labels/models.py": "the value itself",
     "labeling/generation/models.py": "the pair's own property",
     "labeling/generation/drafting.py": "writes pairs, and reuses labels under their own constraint",
