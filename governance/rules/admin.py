@@ -21,6 +21,7 @@ class TagRuleAdmin(DeskAdmin):
     """What catalog tags mean for everything made from what carries them."""
 
     list_display = ("tag", "permits", "reason")
+    fields = ("tag", "permits", "reason")
     search_fields = ("tag", "reason")
     change_list_template = "governance/tag_rules.html"
 

@@ -130,6 +130,7 @@ def test_the_page_shows_what_a_rule_would_change_and_changes_it(connection, stew
 
     client.post(url, typed)
     assert uses_in(column().own_uses) == ["testing"]
+    assert "Allowed uses" not in client.get(f"/admin/governance/tagrule/{phi().pk}/change/").content.decode()
     refused = client.post("/admin/tag-rules/add/", typed | {"tag": "PHI"})
     assert "has a rule already" in refused.content.decode()
 
