@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import AdminUserCreationForm
 from django.contrib.auth.models import Group
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -80,20 +82,58 @@ class RoleDescriptionAdmin(DeskAdmin):
     list_select_related = ("group",)
 
 
+class NewAccountForm(AdminUserCreationForm):
+    """A new account, with the person behind it unless it is for a program."""
+
+    is_human = forms.BooleanField(
+        required=False, initial=True, label="A human being",
+        help_text="Only people approve. Leave it out for a program: a service account approves nothing.",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "person" in self.fields:
+            self.fields["person"].help_text = (
+                "Only where this is a further account of somebody who has one: choose them, and both count as one "
+                "person. Empty: a new person of the account's name."
+            )
+
+    def clean(self) -> Any:
+        cleaned = super().clean()
+        if cleaned is not None and cleaned.get("person") and not cleaned.get("is_human"):
+            self.add_error("is_human", f"{cleaned['person']} is a human being: tick this, or choose nobody.")
+        return cleaned
+
+
 @admin.register(User)
 class AccountAdmin(NothingHere, UserAdmin):
     """Accounts, for administrators. Accounts are deactivated, never deleted: the record names them."""
 
     list_display = ("username", "first_name", "last_name", "person", "is_active", "is_superuser")
     list_select_related = ("person",)
+    add_form = NewAccountForm
     fieldsets = (
-        (None, {"fields": ("username", "password", "person")}),
+        (None, {"fields": ("username", "password", "stands_for", "person")}),
         ("Name", {"fields": ("first_name", "last_name", "email")}),
         ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
     )
     add_fieldsets = (
-        (None, {"fields": ("username", "person", "usable_password", "password1", "password2")}),
+        (None, {"fields": ("username", "first_name", "last_name", "usable_password", "password1", "password2")}),
+        ("Who it stands for", {"fields": ("is_human", "person")}),
     )
+    readonly_fields = ("stands_for",)
+
+    @admin.display(description="Stands for")
+    def stands_for(self, account: User) -> str:
+        """Whether the account may approve, and how to make it so."""
+        if account.person is not None:
+            return (
+                f"{account.person}, a human being. Linking and parting accounts changes that: Tools → Linked accounts."
+            )
+        return (
+            "Nobody: this is a service account, which approves nothing whatever its roles. If it is somebody's, choose "
+            "that person below, or add them, and save."
+        )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Whose an account is changes by linking and parting, which acts on open requests."""
@@ -101,6 +141,8 @@ class AccountAdmin(NothingHere, UserAdmin):
         return (*shown, "person") if obj is not None and obj.person_id else shown
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if not change and form.cleaned_data.get("is_human") and obj.person_id is None:
+            obj.person = Person.objects.create(name=obj.display_name)
         super().save_model(request, obj, form, change)
         if "person" in form.changed_data and obj.person_id:
             linking.joined(obj)

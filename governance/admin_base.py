@@ -24,7 +24,7 @@ from django.urls import NoReverseMatch, path, reverse
 from django.utils.safestring import SafeString
 from simple_history.admin import SimpleHistoryAdmin
 
-from governance.desk import last_words, may_ask_again, possible_signers, sent_back
+from governance.approvals.selectors import last_words, may_ask_again, possible_signers, sent_back
 from governance.errors import ReauthenticationRequired, WorkbenchError
 from governance.models import ApprovalRequest, ConstrainedModel, Job
 from governance.portal.marks import chip, use_strip

@@ -12,6 +12,7 @@ class GovernanceConfig(AppConfig):
     def ready(self) -> None:
         from governance import desk, gates, history, roles, tags  # noqa: F401 - gates register themselves
         from governance.approvals import reminders  # noqa: F401 - jobs register themselves
+        from governance.approvals.registry import sync_policies
         from governance.outbound.checks import check_allowed_addresses
         from governance.people import memberships  # noqa: F401
         from governance.portal import waiting
@@ -28,5 +29,5 @@ class GovernanceConfig(AppConfig):
         register(triggers.check_triggers, Tags.database)
         register(check_allowed_addresses, Tags.security)
         post_migrate.connect(roles.sync_roles, dispatch_uid="governance.sync_roles")
-        post_migrate.connect(desk.sync_policies, sender=self, dispatch_uid="governance.sync_policies")
+        post_migrate.connect(sync_policies, sender=self, dispatch_uid="governance.sync_policies")
         post_migrate.connect(tags.seed_rules, sender=self, dispatch_uid="governance.seed_tag_rules")

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from governance import access, context, derivations
@@ -70,9 +71,7 @@ class Terms:
 
     @property
     def constraint(self) -> Constraint:
-        return Constraint(
-            self.allowed_uses & ~self.prohibited_uses, self.data_classification, self.permitted_until
-        )
+        return Constraint(self.allowed_uses & ~self.prohibited_uses, self.data_classification, self.permitted_until)
 
 
 def is_looser(row: ConstrainedModel, terms: Terms) -> bool:
@@ -86,11 +85,12 @@ def tighten(*, row: ConstrainedModel, terms: Terms, by: User) -> ConstraintChang
 
     :raises LooserThanNow: something would be permitted that is not permitted now.
     :raises ReasonRequired: no reason was given.
+    :raises InvalidInput: it would have ended in the past.
     :raises NotPermitted: `by` may not tighten, or the row is not visible to them.
     """
     locked = type(row)._default_manager.select_for_update().get(pk=row.pk)
     access.require(by, "governance.tighten_constraint", locked, action=_right_needed(locked, by))
-    _require_reason(terms)
+    _check(locked, terms)
     if is_looser(locked, terms):
         raise LooserThanNow(
             f"This would permit more for “{locked}” than now ({_words(locked.own_constraint)} → "
@@ -115,7 +115,7 @@ def request_relaxation(*, row: ConstrainedModel, terms: Terms, by: User) -> Appr
 
     row = type(row)._default_manager.get(pk=row.pk)
     access.require(by, "governance.request_relaxation", row)
-    _require_reason(terms)
+    _check(row, terms)
     if not is_looser(row, terms):
         raise InvalidInput(
             "These terms permit nothing new, so they need no approval: tighten instead.", field="allowed_uses"
@@ -127,9 +127,18 @@ def request_relaxation(*, row: ConstrainedModel, terms: Terms, by: User) -> Appr
     )
 
 
+def check_relaxation(row: ConstrainedModel, payload: dict[str, Any]) -> None:
+    """:raises InvalidInput: what was asked for has ended while it waited, so it would permit nothing."""
+    _check(row, Terms.parse(payload))
+
+
 def perform_relaxation(row: ConstrainedModel, request: ApprovalRequest, by: User) -> None:
-    """The gate's step: what was asked for and approved becomes the constraint."""
+    """The gate's step: what was asked for and approved becomes the constraint.
+
+    :raises InvalidInput: its end has passed meanwhile.
+    """
     terms = Terms.parse(request.payload)
+    check_relaxation(row, request.payload)
     apply_terms(row=type(row)._default_manager.select_for_update().get(pk=row.pk), terms=terms, by=by)
 
 
@@ -154,11 +163,21 @@ def apply_terms(*, row: ConstrainedModel, terms: Terms, by: User | None) -> Cons
 def record_change(row: ConstrainedModel, before: Terms, after: Terms, *, by: User | None) -> ConstraintChange:
     """Put what was written to a locked row on record and let it reach everything downstream."""
     reached = derivations.recompute_below(row)
+    change = put_on_record(row, f"{row.kind_word} {row}", before, after, reached=reached, by=by)
+    for react in REACTIONS:
+        react(change)
+    return change
+
+
+def put_on_record(
+    subject: Any, label: str, before: Terms, after: Terms, *, reached: dict[str, int], by: User | None
+) -> ConstraintChange:
+    """One row of the list of constraint changes. `reached`: how many rows of each kind follow the change."""
     now = context.current()
-    change = ConstraintChange.objects.create(
-        kind=row._meta.label_lower,
-        object_id=row.pk,
-        subject_label=f"{row.kind_word} {row}"[:300],
+    return ConstraintChange.objects.create(
+        kind=subject._meta.label_lower,
+        object_id=subject.pk,
+        subject_label=label[:300],
         old_allowed=before.allowed_uses,
         new_allowed=after.allowed_uses,
         old_prohibited=before.prohibited_uses,
@@ -175,9 +194,6 @@ def record_change(row: ConstrainedModel, before: Terms, after: Terms, *, by: Use
         door=now.door,
         request_id=now.request_id,
     )
-    for react in REACTIONS:
-        react(change)
-    return change
 
 
 def _direction(before: Constraint, after: Constraint) -> str:
@@ -187,9 +203,15 @@ def _direction(before: Constraint, after: Constraint) -> str:
     return ConstraintChange.Direction.RELAXED if looser else ConstraintChange.Direction.TIGHTENED
 
 
-def _require_reason(terms: Terms) -> None:
+def _check(row: ConstrainedModel, terms: Terms) -> None:
     if not terms.usage_reason:
         raise ReasonRequired("A constraint changes only with a reason; it goes on record.", field="usage_reason")
+    until = terms.permitted_until
+    if until is not None and until != row.permitted_until and until <= timezone.now():
+        raise InvalidInput(
+            f"{until.isoformat()} is past. To end what is permitted now, prohibit the uses instead.",
+            field="permitted_until",
+        )
 
 
 def _words(constraint: Constraint) -> str:

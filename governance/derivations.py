@@ -94,8 +94,8 @@ def keys_of(derivations: Iterable[Derivation]) -> dict[UUID, frozenset[Key]]:
     return {pk: frozenset(found) for pk, found in keys.items()}
 
 
-def _load(keys: Iterable[Key], *, lock: bool = False) -> dict[Key, ConstrainedModel]:
-    """The parent rows behind `keys`, one query per kind. A parent that is gone permits nothing: KeyError."""
+def rows_of(keys: Iterable[Key], *, lock: bool = False) -> dict[Key, ConstrainedModel]:
+    """The rows behind `keys` that are there, one query per kind."""
     by_kind: dict[str, list[UUID]] = {}
     for kind, pk in keys:
         by_kind.setdefault(kind, []).append(pk)
@@ -103,8 +103,15 @@ def _load(keys: Iterable[Key], *, lock: bool = False) -> dict[Key, ConstrainedMo
     for kind, pks in by_kind.items():
         found = apps.get_model(kind)._default_manager.filter(pk__in=pks)
         rows |= {(kind, row.pk): row for row in (found.select_for_update() if lock else found)}
-        if missing := set(pks) - {row_pk for row_kind, row_pk in rows if row_kind == kind}:
-            raise LookupError(f"derivation parents of kind {kind} are gone: {missing}")
+    return rows
+
+
+def _load(keys: Iterable[Key], *, lock: bool = False) -> dict[Key, ConstrainedModel]:
+    """All the parent rows behind `keys`. A parent that is gone permits nothing: LookupError."""
+    wanted = list(keys)
+    rows = rows_of(wanted, lock=lock)
+    if missing := set(wanted) - set(rows):
+        raise LookupError(f"derivation parents are gone: {missing}")
     return rows
 
 

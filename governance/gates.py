@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from governance import constraints, desk
+from governance import constraints, whatif
 from governance.approvals import policies
+from governance.approvals.registry import Gate, register_gate
 from governance.record import erasing, holds
-from governance.rules import declassifications, tag_rules
+from governance.rules import declassifications, leave, tag_rules
 
 if TYPE_CHECKING:
     from governance.models import ApprovalRequest, ConstrainedModel, User
@@ -18,18 +19,20 @@ def _relax_again(row: ConstrainedModel, request: ApprovalRequest, by: User, reas
     return constraints.request_relaxation(row=row, terms=terms, by=by)
 
 
-RELAX = desk.Gate(
+RELAX = Gate(
     slug=constraints.RELAX_GATE,
     title="Relax a constraint",
     content=lambda row: constraints.Terms.of(row).as_json(),
     perform=constraints.perform_relaxation,
+    still=constraints.check_relaxation,
     default_approvals={"compliance-officer": 1},
     asking_needs_proof=True,
     ask_again=_relax_again,
     instead="Tighten the constraint instead: that acts at once.",
+    would_change=lambda row, payload, user: whatif.what_if(row=row, terms=constraints.Terms.parse(payload), by=user),
 )
 
-POLICY = desk.Gate(
+POLICY = Gate(
     slug=policies.GATE,
     title="Change a gate policy",
     content=policies.content_of,
@@ -42,7 +45,7 @@ POLICY = desk.Gate(
     ask_again=policies.propose_again,
     instead="Propose the former values instead.",
 )
-RELAX_RULE = desk.Gate(
+RELAX_RULE = Gate(
     slug=tag_rules.GATE,
     title="Relax a tag rule",
     content=lambda rule: tag_rules.Rule.of(rule).as_json(),
@@ -52,10 +55,12 @@ RELAX_RULE = desk.Gate(
     ask_again=tag_rules.ask_again,
     instead="Tighten the rule instead: that acts at once.",
 )
-DECLASSIFY = desk.Gate(
+DECLASSIFY = Gate(
     slug=declassifications.GATE,
     title="Declassify",
     content=declassifications.shown,
+    beside=lambda one, user: {"lifted sources": leave.sources_in_words([one], user)},
+    check=declassifications.check,
     perform=declassifications.perform,
     authors=lambda one: [one.requested_by],
     default_approvals={"compliance-officer": 1},
@@ -63,7 +68,7 @@ DECLASSIFY = desk.Gate(
     ask_again=declassifications.ask_again,
     instead="End the declassification instead: that acts at once.",
 )
-ERASE = desk.Gate(
+ERASE = Gate(
     slug=erasing.GATE,
     title="Erase values from the record",
     content=erasing.content_of,
@@ -72,7 +77,7 @@ ERASE = desk.Gate(
     default_approvals={"compliance-officer": 1},
     asking_needs_proof=True,
 )
-LIFT = desk.Gate(
+LIFT = Gate(
     slug=holds.GATE,
     title="Lift a legal hold",
     content=lambda hold: {
@@ -85,4 +90,4 @@ LIFT = desk.Gate(
 )  # fmt: skip
 
 for gate in (RELAX, RELAX_RULE, DECLASSIFY, POLICY, ERASE, LIFT):
-    desk.register_gate(gate)
+    register_gate(gate)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
 
@@ -60,18 +60,21 @@ def keep(*, kind: str, subject: models.Model, what: str, rows: int, digest: str,
         )
 
 
-def hand_out_lines(*, kind: str, subject: models.Model, what: str, lines: Iterable[str], by: User) -> HandedOut:
-    """`lines` as one file. It is written first, so that what is on record is what leaves."""
+def hand_out_pieces(
+    *, kind: str, subject: models.Model, what: str, pieces: Iterable[bytes], rows: Callable[[], int], by: User
+) -> HandedOut:
+    """`pieces` as one file, written first, so that what is on record is what leaves.
+
+    `rows` says, once all of them are written, how many rows they hold.
+    """
     out = cast("IO[bytes]", tempfile.SpooledTemporaryFile(IN_MEMORY))
-    digest, rows = hashlib.sha256(), 0
-    for line in lines:
-        encoded = line.encode()
-        digest.update(encoded)
-        out.write(encoded)
-        rows += 1
-    if not rows:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+        out.write(piece)
+    if not (count := rows()):
         out.close()
         return HandedOut(None, 0)
-    keep(kind=kind, subject=subject, what=what, rows=rows, digest=digest.hexdigest(), by=by)
+    keep(kind=kind, subject=subject, what=what, rows=count, digest=digest.hexdigest(), by=by)
     out.seek(0)
-    return HandedOut(out, rows)
+    return HandedOut(out, count)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from django.utils import timezone
-
 from governance.models import ConstrainedModel, Declassification
 from governance.uses import Constraint, combine
 
@@ -27,11 +25,7 @@ def is_made_by_one_tool(scope: Mapping[str, Any]) -> bool:
 
 def in_force() -> list[Declassification]:
     """Those approved, not ended and not run out."""
-    return list(
-        Declassification.objects.filter(
-            approved_at__isnull=False, ended_at__isnull=True, permitted_until__gt=timezone.now()
-        ).order_by("pk")
-    )
+    return list(Declassification.objects.in_force().order_by("pk"))
 
 
 def reaching(scope: Mapping[str, Any], found: Iterable[Declassification]) -> list[Declassification]:

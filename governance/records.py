@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from django.apps import apps
 from django.db.models import Q, QuerySet, Value
+from django.urls import reverse
 
-from governance.models import ConstraintChange
+from governance.models import ConstraintChange, TagRule
 
 if TYPE_CHECKING:
     from governance.models import User
@@ -22,6 +23,13 @@ def changes_visible_to(user: User) -> QuerySet[ConstraintChange]:
         rows = apps.get_model(kind)._default_manager.visible_to(user).values("pk")
         visible |= Q(kind=kind, object_id__in=rows)
     return ConstraintChange.objects.filter(visible)
+
+
+def subject_url(change: ConstraintChange) -> str:
+    """The page of what was changed: a tag's rule, or why a row permits what it permits."""
+    if change.kind == TagRule._meta.label_lower:
+        return reverse("admin:governance_tagrule_change", args=[change.object_id])
+    return reverse("governance:why", args=[change.kind, change.object_id])
 
 
 def counts_everything(user: User) -> bool:

@@ -2,6 +2,7 @@
 
 from rest_framework.routers import SimpleRouter
 
+from labeling.agreement.api import OpinionViewSet, SettlementViewSet, TurnViewSet
 from labeling.generation.api import GenerationConfigViewSet, TrainingSheetViewSet
 from labeling.labels.api import CanonicalLabelViewSet
 from labeling.labelsets.api import (
@@ -22,6 +23,9 @@ router.register("labelset-bindings", LabelsetBindingViewSet, basename="labelsetb
 router.register("templates", TemplateViewSet, basename="template")
 router.register("template-versions", TemplateVersionViewSet, basename="templateversion")
 router.register("canonical-labels", CanonicalLabelViewSet, basename="canonicallabel")
+router.register("turns", TurnViewSet, basename="turn")
+router.register("opinions", OpinionViewSet, basename="opinion")
+router.register("settlements", SettlementViewSet, basename="settlement")
 router.register("use-cases", UseCaseViewSet, basename="usecase")
 router.register("training-sheets", TrainingSheetViewSet, basename="trainingsheet")
 router.register("generation-configs", GenerationConfigViewSet, basename="generationconfig")

@@ -8,12 +8,16 @@ class LabelingConfig(AppConfig):
     name = "labeling"
 
     def ready(self) -> None:
-        from governance import desk, lifecycle
+        from governance import lifecycle
+        from governance.approvals.registry import register_gate
+        from governance.record import emptying
         from governance.rules import declassifications
         from labeling import overview
         from labeling.generation import jobs as generation_jobs  # noqa: F401 - registers itself
         from labeling.generation import transitions as generation_transitions
+        from labeling.interchange import jobs as interchange_jobs  # noqa: F401 - registers itself
         from labeling.labels.coverage import coverage_rows
+        from labeling.labels.erasing import follow_erasure
         from labeling.labelsets import gates as labelset_gates
         from labeling.labelsets import transitions as labelset_transitions
         from labeling.labelsets.seeding import seed_label_types
@@ -29,6 +33,7 @@ class LabelingConfig(AppConfig):
         from workbench.sheets import coverage
 
         overview.register()
+        emptying.on_emptied(follow_erasure)
         use_case_filters.register()
         lifecycle.register("labeling.labelsetversion", labelset_transitions.ALL)
         lifecycle.register("labeling.templateversion", prompt_transitions.ALL)
@@ -36,8 +41,8 @@ class LabelingConfig(AppConfig):
         lifecycle.register("labeling.qapair", review_transitions.ALL)
         declassifications.name_scope("template_version", template_words)
         declassifications.name_scope("labelset_version", labelset_words)
-        desk.register_gate(labelset_gates.PUBLISH_GATE)
-        desk.register_gate(prompt_gates.PUBLISH_GATE)
+        register_gate(labelset_gates.PUBLISH_GATE)
+        register_gate(prompt_gates.PUBLISH_GATE)
         coverage.register(coverage_rows)
         register_engine(SLUG, NearestNeighbourEngine)
         post_migrate.connect(seed_label_types, sender=self, dispatch_uid="labeling.seed_label_types")

@@ -1,5 +1,6 @@
 """The tables of labelling, gathered from their rooms."""
 
+from labeling.agreement.models import Opinion, Settlement, Turn
 from labeling.generation.models import (
     GenerationConfig,
     Mode,
@@ -23,7 +24,7 @@ from labeling.prompts.models import (
     PromptTemplateUserPermission,
     TemplateVersion,
 )
-from labeling.review.models import PairDecision
+from labeling.review.models import PairClaim, PairDecision, PairDraft
 from labeling.usecases.models import UseCase, UseCaseGroupPermission, UseCaseUserPermission
 
 __all__ = [
@@ -37,15 +38,20 @@ __all__ = [
     "LabelsetUserPermission",
     "LabelsetVersion",
     "Mode",
+    "Opinion",
+    "PairClaim",
     "PairDecision",
+    "PairDraft",
     "PromptTemplate",
     "PromptTemplateGroupPermission",
     "PromptTemplateUserPermission",
     "QAPair",
+    "Settlement",
     "TemplateVersion",
     "TrainingSheet",
     "TrainingSheetGroupPermission",
     "TrainingSheetUserPermission",
+    "Turn",
     "UseCase",
     "UseCaseGroupPermission",
     "UseCaseUserPermission",

@@ -2,8 +2,9 @@
 
 from django.urls import path
 
+from labeling.agreement import views as agreement
 from labeling.generation import views as generation
-from labeling.labels import labelset_views
+from labeling.labels import interchange_views, labelset_views
 from labeling.labels import views as labels
 from labeling.prompts import views as prompts
 from labeling.review import views as review
@@ -14,12 +15,21 @@ urlpatterns = [
     path("generate/", generation.generate, name="generate"),
     path("review/", review.review, name="review"),
     path("review/<uuid:pk>/", review.review_pair, name="review-pair"),
+    path("pair-draft/<uuid:pk>/", review.pair_draft, name="pair-draft"),
+    path("pair-claim/<uuid:pk>/", review.pair_claim, name="pair-claim"),
     path("pair-file/<uuid:pk>/<int:place>/", review.pair_file, name="pair-file"),
     path("label/", labels.label, name="label"),
     path("label/item/", labels.label_item, name="label-item"),
     path("label/file/", labels.label_file, name="label-file"),
-    path("label/import/", labels.label_import, name="label-import"),
-    path("label/export/", labels.label_export, name="label-export"),
+    path("experts/", agreement.experts, name="experts"),
+    path("experts/next/", agreement.experts_next, name="experts-next"),
+    path("experts/item/", agreement.experts_item, name="experts-item"),
+    path("experts/assign/", agreement.experts_assign, name="experts-assign"),
+    path("experts/agree/", agreement.experts_agree, name="experts-agree"),
+    path("experts/settle/", agreement.experts_settle, name="experts-settle"),
+    path("experts/agreement/", agreement.experts_agreement, name="experts-agreement"),
+    path("label/import/", interchange_views.label_import, name="label-import"),
+    path("label/export/", interchange_views.label_export, name="label-export"),
     path("labelset/<uuid:pk>/labels/", labelset_views.labelset_labels, name="labelset-labels"),
     path("labelset/<uuid:pk>/bring/<uuid:sheet_pk>/", labelset_views.bring_under, name="labelset-bring"),
     path("template-version/<uuid:pk>/test/", prompts.template_test, name="template-test"),

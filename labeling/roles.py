@@ -13,6 +13,9 @@ _READ = (
     "labeling.view_qapair",
     "labeling.view_pairdecision",
     "labeling.view_usecase",
+    "labeling.view_opinion",
+    "labeling.view_settlement",
+    "labeling.view_turn",
 )
 _WRITE_ASSETS = (
     "labeling.add_labelset",
@@ -32,10 +35,18 @@ _GENERATE = (
 _USE_CASES = ("labeling.add_usecase", "labeling.change_usecase", "labeling.delete_usecase")
 
 GRANTS: dict[str, tuple[str, ...]] = {
-    "data-steward": (*_READ, *_USE_CASES, "labeling.add_labeltype", "labeling.change_labelset"),
+    "data-steward": (
+        *_READ,
+        *_USE_CASES,
+        "labeling.add_labeltype",
+        "labeling.change_labelset",
+        "labeling.view_agreement",
+        "labeling.add_turn",
+    ),
     "domain-expert": (
         *_READ,
         "labeling.review_qapair",
+        "labeling.add_opinion",
         "labeling.add_canonicallabel",
         "labeling.change_canonicallabel",
         "labeling.add_labelset",

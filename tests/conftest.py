@@ -11,18 +11,29 @@ from django.test import TransactionTestCase
 from rest_framework.test import APIClient
 
 from governance.models import Person, User
-from governance.record import triggers
 from governance.roles import group_for
+from tests import databases
 from tests.proofs import choose_examples
 from tests.together import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 
 choose_examples()
-# Modules that look at pages, and count the queries of lists: alike on any database.
+# Modules that look at pages and files, and count the queries of lists: alike on any database.
 ONE_DATABASE = frozenset({
-    "test_every_list", "test_labelling_desks", "test_portal_look", "test_sharing_pages", "test_training_pages",
-    "test_workbench_pages",
+    "test_admin_base", "test_every_list", "test_interchange", "test_labelling_desks", "test_labelling_tool",
+    "test_openid", "test_portal_look", "test_record_proof_overhead", "test_request_in_words",
+    "test_several_experts_pages", "test_sharing_pages", "test_training_pages", "test_workbench_pages",
 })  # fmt: skip
-DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server", "site"}
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server", "site", "database_url"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        databases.begin_run()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        databases.end_run()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,6 +68,7 @@ def _own_folders(settings, tmp_path: Path) -> None:
     }
     settings.CATALOG_ROOT = tmp_path / "catalog"
     settings.EXPORT_ROOT = tmp_path / "exports"
+    settings.IMPORT_ROOT = tmp_path / "imports"
     settings.MLFLOW_TRACKING_URI = f"sqlite:///{tmp_path / 'mlflow.db'}"
     settings.MLFLOW_ARTIFACTS = tmp_path / "mlflow-artifacts"
     settings.RECORD_KEY_FILE = tmp_path / "record-key"
@@ -65,6 +77,13 @@ def _own_folders(settings, tmp_path: Path) -> None:
     settings.REQUESTS_A_MINUTE = 0
     settings.OUTBOUND_ALLOWED = []
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> Iterator[str]:
+    """Of a migrated database for processes of one's own; "" for a file in the test's folder."""
+    with databases.own(tmp_path) as url:
+        yield url
 
 
 @pytest.fixture
@@ -157,15 +176,15 @@ def api() -> Callable[[User], APIClient]:
     return client_for
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    databases.copy_instead_of_migrating()
+
+
 @pytest.fixture(autouse=True, scope="session")
-def _flush_below_the_guards() -> Iterator[None]:
-    """The one way through for tests that commit: their tables are emptied afterwards as a database's owner can."""
+def _put_back_below_the_guards() -> Iterator[None]:
+    """The one way through for tests that commit: what they did is undone afterwards as a database's owner can."""
     flush = TransactionTestCase._fixture_teardown
-
-    def emptied(case: TransactionTestCase) -> None:
-        with triggers.lifted():
-            flush(case)
-
-    TransactionTestCase._fixture_teardown = emptied  # type: ignore[method-assign]
+    TransactionTestCase._fixture_teardown = lambda case: databases.put_back()  # type: ignore[method-assign]
     yield
     TransactionTestCase._fixture_teardown = flush  # type: ignore[method-assign]

@@ -10,6 +10,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
+from governance.constraints import Terms
 from governance.models import ApprovalRequest, Derivation, Job
 from governance.uses import ALL_USES, Classification
 from labeling.models import CanonicalLabel, Content, Labelset, LabelsetVersion, LabelType
@@ -123,6 +124,7 @@ def approval_request(subject: Any, **fields: Any) -> ApprovalRequest:
         "object_id": subject.pk,
         "subject_label": str(subject),
         "fingerprint": "0" * 64,
+        "payload": Terms(allowed_uses=ALL_USES, prohibited_uses=0, data_classification=1, usage_reason="a").as_json(),
         "needed": {"compliance-officer": 1},
         "reason": "a reason",
         "expires_at": timezone.now() + timedelta(days=1),

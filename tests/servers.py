@@ -27,10 +27,10 @@ def url_of(settings: dict[str, Any]) -> str:
 
 
 @contextmanager
-def own_database(server: str) -> Iterator[str]:
-    """The URL of a new, empty database on `server`; gone afterwards."""
+def own_database(server: str, template: str = "template1") -> Iterator[str]:
+    """The URL of a new database on `server`, empty or a copy of `template`; gone afterwards."""
     name = f"own_{uuid.uuid4().hex}"
-    _tell(server, f"CREATE DATABASE {name}")
+    _tell(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     try:
         yield f"{server}/{name}"
     finally:

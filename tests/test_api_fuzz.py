@@ -131,13 +131,13 @@ def fuzz(operation: APIOperation, world: World, user: User, examples: int) -> No
 @pytest.mark.parametrize("noun", NOUNS)
 def test_no_generated_request_breaks_the_site(noun, operations, world, engineer):
     for operation in operations.get(noun, []):
-        fuzz(operation, world, engineer, examples=3)
+        fuzz(operation, world, engineer, examples=2)
 
 
 @pytest.mark.parametrize("noun", NOUNS)
 def test_no_generated_request_shows_a_stranger_anything(noun, operations, world, stranger):
     for operation in operations.get(noun, []):
-        fuzz(operation, world, stranger, examples=2)
+        fuzz(operation, world, stranger, examples=1)
 
 
 @pytest.mark.proof

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import databases
+
 ROOT = Path(__file__).resolve().parent.parent
 NOT_FOR_THE_SITE = {"DATABASE_URL", "WORKBENCH_BROKER_URL", "DJANGO_SETTINGS_MODULE", "MLFLOW_TRACKING_URI"}
 
@@ -66,6 +68,8 @@ def approving_token(environment: dict[str, str]) -> str:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
+    (tmp_path / "data").mkdir()
+    databases.copy_to(tmp_path / "data")
     running = Site(tmp_path / "data")
     try:
         assert running.is_ready.wait(timeout=180), "".join(running.printed)
@@ -74,6 +78,7 @@ def site(tmp_path: Path) -> Iterator[Site]:
         running.stop()
 
 
+@pytest.mark.one_database  # a file of SQLite, whatever the others run on
 @pytest.mark.timeout(420)
 def test_the_example_walks_from_a_table_to_the_questions_of_lineage_by_rest_only(site: Site, tmp_path: Path):
     passwords = tmp_path / "passwords.txt"

@@ -69,7 +69,7 @@ def retag(make_user: Any, count: int) -> dict[str, Any]:
     _, terms = next(ways_to_close(Use.TRAINING))
     change, closing = timed(lambda: constraints.tighten(row=chain.places["column"], terms=terms, by=chain.owner))
     left, asking = timed(lambda: QAPair.objects.permitting(Use.TRAINING).count())
-    found, recalling = timed(lambda: recall.recall(chain.places["column"], officer))
+    found, recalling = timed(lambda: recall.recall(recall.of_row(chain.places["column"]), officer))
 
     assert left == 0
     assert found.pairs == count + 1

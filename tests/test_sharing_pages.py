@@ -8,8 +8,9 @@ import pytest
 from django.contrib.auth.models import Group
 from django.urls import reverse
 
-from governance import access, desk
+from governance import access
 from governance.admin_base import row_url
+from governance.approvals.registry import GATES
 from labeling.models import TrainingSheet
 from tests.world import make_world
 
@@ -99,7 +100,7 @@ def test_requests_and_policies_carry_the_title_of_their_gate(client, world, make
     root.is_superuser = root.is_staff = True
     root.save()
     request, policy = world["governance.approvalrequest"], world["governance.gatepolicy"]
-    title = desk.GATES[request.gate].title
+    title = GATES[request.gate].title
     client.force_login(root)
 
     for row in (request, policy):

@@ -61,11 +61,16 @@ from labeling.models import (
     LabelsetBinding,
     LabelsetVersion,
     LabelType,
+    Opinion,
+    PairClaim,
     PairDecision,
+    PairDraft,
     PromptTemplate,
     QAPair,
+    Settlement,
     TemplateVersion,
     TrainingSheet,
+    Turn,
     UseCase,
 )
 from training.evaluations.scores import Scored, scores_of
@@ -104,9 +109,7 @@ def own_models() -> list[type[Row]]:
         model
         for app in OUR_APPS
         for model in apps.get_app_config(app).get_models()
-        if not hasattr(model, "history_object")
-        and not hasattr(model, "content_object")
-        and model not in RECORD_MODELS
+        if not hasattr(model, "history_object") and not hasattr(model, "content_object") and model not in RECORD_MODELS
     ]
 
 
@@ -177,6 +180,16 @@ def _add_pairs(world: World, word: str, owner: User, now: Any) -> None:
         labelset_version=world[LabelsetVersion], content=answer, derivation=derivation, notes=f"of {word}",
         labeled_by=owner, labeled_at=now, last_modified_by=owner, last_modified_at=now,
     ))  # fmt: skip
+    item = {"sheet": world[Sheet], "labelset": world[Labelset], "item_ref": f"{word}-1"}
+    world.add(Turn(**item, expert=owner, assigned_by=owner))
+    world.add(Opinion(
+        **item, labelset_version=world[LabelsetVersion], content=answer, derivation=derivation, given_by=owner,
+        seen_digest=_digest(word), notes=f"of {word}",
+    ))  # fmt: skip
+    world.add(Settlement(
+        **item, way="adjudicated", content=answer, reason=f"of {word}", canonical_label=label, canonical_version=1,
+        settled_by=owner,
+    ))  # fmt: skip
     recipe = {
         "sheet_version": world[SheetVersion], "template_version": world[TemplateVersion],
         "labelset_version": world[LabelsetVersion], "use_case": world[UseCase],
@@ -196,6 +209,8 @@ def _add_pairs(world: World, word: str, owner: User, now: Any) -> None:
         pair=pair, action="approve", old_status="unlabeled", new_status="labeled", old_prompt=prompt, new_prompt=prompt,
         new_answer=answer, notes=f"of {word}", decided_by=owner,
     ))  # fmt: skip
+    world.add(PairClaim(pair=pair, account=owner, until=now + timedelta(minutes=15)))
+    world.add(PairDraft(pair=pair, account=owner, entered={"pair-notes": [f"of {word}"]}))
 
 
 def _add_models(world: World, word: str, owner: User, now: Any) -> None:

@@ -7,7 +7,8 @@ class WorkbenchConfig(AppConfig):
     name = "workbench"
 
     def ready(self) -> None:
-        from governance import desk, lifecycle
+        from governance import lifecycle
+        from governance.approvals.registry import register_gate
         from governance.rules import declassifications, tag_rules
         from workbench import overview
         from workbench.catalogs import checks  # noqa: F401 - registers itself
@@ -19,8 +20,8 @@ class WorkbenchConfig(AppConfig):
         from workbench.sheets.selectors import sheet_words
 
         lifecycle.register("workbench.sheetversion", transitions.ALL)
-        desk.register_gate(gates.PUBLISH_GATE)
-        desk.register_gate(endpoint_gates.CLEARANCE_GATE)
+        register_gate(gates.PUBLISH_GATE)
+        register_gate(endpoint_gates.CLEARANCE_GATE)
         tag_rules.register_carriers(carriers_of)
         declassifications.name_scope("sheet", sheet_words)
         port.register_engine(models.ModelEndpoint.Engine.OPENAI, openai_engine.OpenAIEngine)

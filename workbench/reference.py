@@ -17,7 +17,8 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from drf_spectacular.generators import SchemaGenerator
 
-from governance import desk, exits, jobs, lifecycle
+from governance import exits, jobs, lifecycle
+from governance.approvals.registry import GATES, Gate
 from governance.errors import WorkbenchError
 from governance.roles import ROLES
 
@@ -71,7 +72,7 @@ SETTINGS = {
     "WORKBENCH_RECORD_ARCHIVE_DROP": "`1`: the database gives up values once an archive holds them.",
     "WORKBENCH_SEAL_EVERY": "Seconds between two seals of the record by a worker; 0: never.",
     "WORKBENCH_TAGS_EVERY": "Seconds between two readings of the tags of all catalogs by a worker; 0: never.",
-    "WORKBENCH_EXPIRY_EVERY": "Seconds between two looks for datasets whose rows' permission has run out; 0: never.",
+    "WORKBENCH_EXPIRY_EVERY": "Seconds between two looks for what has run out, and for requests in vain; 0: never.",
     "WORKBENCH_REMIND_EVERY": "Seconds between two looks for open approvals to remind people of; 0: never.",
     "WORKBENCH_REMIND_AFTER_DAYS": "Days after which an open request waits long; those who could sign are reminded.",
     "WORKBENCH_SITE_URL": "Where people reach the portal, for links in e-mails.",
@@ -169,12 +170,12 @@ def _states() -> str:
 
 
 def _gates() -> str:
-    rows = [(f"`{gate.slug}`", gate.title, _approvals(gate)) for _, gate in sorted(desk.GATES.items())]
+    rows = [(f"`{gate.slug}`", gate.title, _approvals(gate)) for _, gate in sorted(GATES.items())]
     lead = "Defaults; an administrator changes them under Governance → Gate policies. The author never approves."
     return _table("Gates", ("Gate", "Step", "Approvals"), rows, lead)
 
 
-def _approvals(gate: desk.Gate) -> str:
+def _approvals(gate: Gate) -> str:
     return ", ".join(f"{count} × {ROLES[role][0].lower()}" for role, count in gate.default_approvals.items())
 
 

@@ -347,6 +347,7 @@ DEFAULT_FROM_EMAIL = text("WORKBENCH_EMAIL_FROM", "workbench@localhost")
 # Where people reach the portal, for links in messages.
 SITE_URL = text("WORKBENCH_SITE_URL", "http://localhost:8000").rstrip("/")
 EXPORT_ROOT = DATA_DIR / "exports"
+IMPORT_ROOT = DATA_DIR / "imports"
 MLFLOW_TRACKING_URI = text("MLFLOW_TRACKING_URI", f"sqlite:///{DATA_DIR / 'mlflow.db'}")
 MLFLOW_ARTIFACTS = DATA_DIR / "mlflow-artifacts"
 
@@ -397,7 +398,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["governance.api.parsers.StorableJSONParser"],
     "DEFAULT_PAGINATION_CLASS": "governance.api.pagination.NewestFirst",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_FILTER_BACKENDS": ["governance.api.filtering.KnownFilters"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "governance.api.problems.problem_handler",
     "PAGE_SIZE": 50,
@@ -429,9 +430,12 @@ SPECTACULAR_SETTINGS = {
         "ApprovalStateEnum": "governance.models.ApprovalRequest.State",
         "JobStateEnum": "governance.models.Job.State",
         "VersionStatusEnum": "workbench.sheets.models.SheetVersion.Status",
+        "LabelFormatEnum": "labeling.interchange.formats.CHOICES",
+        "FormatEnum": "training.exports.models.Export.Format",
         "GenerationModeEnum": "labeling.generation.models.Mode",
         "TrainingSheetStatusEnum": "labeling.generation.models.TrainingSheet.Status",
         "PairStatusEnum": "labeling.generation.models.QAPair.Status",
+        "SettlementWayEnum": "labeling.agreement.models.Settlement.Way",
         "PairOriginEnum": "labeling.generation.models.QAPair.Origin",
         "DatasetStatusEnum": "training.datasets.models.DatasetVersion.Status",
     },

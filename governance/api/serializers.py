@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.functional import cached_property
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from governance.api.fields import ChoiceField, ClassificationField, UsesField
@@ -12,8 +14,10 @@ from governance.models import (
     Checkpoint,
     ConstraintChange,
     Job,
+    RecordArchive,
     RecordEntry,
 )
+from governance.record import showing
 from governance.sign_in import services
 from governance.sign_in.scopes import SCOPES
 
@@ -59,21 +63,34 @@ class ConstraintChangeSerializer(serializers.ModelSerializer):
         )  # fmt: skip
 
 
+class EntryArchiveSerializer(serializers.ModelSerializer):
+    """Where the dropped values of an entry lie: the file, and the positions that it holds."""
+
+    class Meta:
+        model = RecordArchive
+        fields = ("number", "file", "first", "last")
+
+
 class RecordEntrySerializer(serializers.ModelSerializer):
     """One change of one row. `old` and `new` hold the changed columns, or all of them when a row came or went;
-    they are null once erased, and `erased` says when, by whom and why."""
+    they are null once erased, and `erased` says when, by whom and why; or once dropped, and `archive` says where they
+    are. `old_names` and `new_names`: what numbers in them stand for, such as uses and classifications."""
 
     actor = serializers.SerializerMethodField()
     reason = serializers.SerializerMethodField()
     old = serializers.SerializerMethodField()
     new = serializers.SerializerMethodField()
+    old_names = serializers.SerializerMethodField()
+    new_names = serializers.SerializerMethodField()
     erased = serializers.CharField(source="why_erased", help_text="Empty while it has its values.")
+    archive = serializers.SerializerMethodField()
 
     class Meta:
         model = RecordEntry
         fields = (
             "id", "kind", "object_id", "version", "operation", "recorded_at", "actor_id", "actor", "door",
-            "request_id", "reason", "old", "new", "erased", "values_digest", "previous", "entry_hash",
+            "request_id", "reason", "old", "new", "old_names", "new_names", "erased", "archive",
+            "values_digest", "previous", "entry_hash",
         )  # fmt: skip
 
     def get_actor(self, entry: RecordEntry) -> str:
@@ -87,6 +104,24 @@ class RecordEntrySerializer(serializers.ModelSerializer):
 
     def get_new(self, entry: RecordEntry) -> dict[str, Any] | None:
         return entry.said.get("new")
+
+    def get_old_names(self, entry: RecordEntry) -> dict[str, str]:
+        return showing.names_in(entry.kind, entry.said.get("old"))
+
+    def get_new_names(self, entry: RecordEntry) -> dict[str, str]:
+        return showing.names_in(entry.kind, entry.said.get("new"))
+
+    @extend_schema_field(EntryArchiveSerializer(allow_null=True))
+    def get_archive(self, entry: RecordEntry) -> dict[str, Any] | None:
+        number = getattr(entry, "archive_number", None)
+        if number is None or entry.said or entry.why_erased:
+            return None
+        return EntryArchiveSerializer(self._archives[number]).data
+
+    @cached_property
+    def _archives(self) -> dict[int, RecordArchive]:
+        """They are few, and all entries of a page look here."""
+        return {archive.number: archive for archive in RecordArchive.objects.all()}
 
 
 class CheckpointSerializer(serializers.ModelSerializer):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
+from django_filters import rest_framework as django_filters
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
@@ -43,16 +44,33 @@ class JobViewSet(ScopedViewSet):
         return self.shown(jobs.cancel(job=self.get_object(), by=request.user))
 
 
+class RecordEntryFilters(django_filters.FilterSet):
+    """`actor_id`: the id of an account, or `none`; `door`: one of them, or `none` for what went past all."""
+
+    actor_id = django_filters.CharFilter(method="by_person", help_text="Id of an account, or `none`.")
+    door = django_filters.CharFilter(method="through", help_text="A door, or `none` for what went past every door.")
+
+    class Meta:
+        model = RecordEntry
+        fields = ("kind", "object_id", "operation", "request_id")
+
+    def by_person(self, queryset: Any, name: str, value: str) -> QuerySet[Any]:
+        return queryset.by_person(value)  # type: ignore[no-any-return]
+
+    def through(self, queryset: Any, name: str, value: str) -> QuerySet[Any]:
+        return queryset.through(value)  # type: ignore[no-any-return]
+
+
 class RecordEntryViewSet(ScopedViewSet):
     """Every change of every governed row, for those who audit."""
 
     queryset = RecordEntry.objects.all()
     serializer_class = RecordEntrySerializer
-    filterset_fields = ("kind", "object_id", "operation", "door", "actor_id", "request_id")
+    filterset_class = RecordEntryFilters
     cursor_ordering = ("-id",)
 
     def get_queryset(self) -> QuerySet[Any]:
-        return super().get_queryset().with_values()  # type: ignore[attr-defined,no-any-return]
+        return super().get_queryset().with_values().with_archive()  # type: ignore[attr-defined,no-any-return]
 
     @extend_schema(request=None, responses={202: None}, filters=False)
     @action(detail=False, methods=["post"])

@@ -16,6 +16,15 @@ from governance import desk
 from governance.admin_base import CommentForm, DeskAdmin, ReasonForm, Step, WordsFilter, row_url, waiting_words
 from governance.approvals import delegations, policies, reminders
 from governance.approvals.forms import policy_form
+from governance.approvals.registry import GATES
+from governance.approvals.selectors import (
+    WHOSE,
+    closed_because,
+    may_ask_again,
+    may_sign,
+    of_mine,
+    requests_visible_to,
+)
 from governance.approvals.signatures import given_by, is_withdrawn
 from governance.approvals.views import delegate_page
 from governance.models import (
@@ -53,7 +62,7 @@ def _own_signature(request: ApprovalRequest, user: Any) -> Approval | None:
 
 def _may_take_back(request: ApprovalRequest, user: Any) -> bool:
     """Open, or the gate says what becomes of its subject."""
-    gate = desk.GATES.get(request.gate)
+    gate = GATES.get(request.gate)
     undone = request.state == ApprovalRequest.State.APPROVED and gate is not None and gate.on_lost is not None
     open_ = request.state == ApprovalRequest.State.PENDING
     return (open_ or undone) and _own_signature(request, user) is not None
@@ -71,7 +80,7 @@ class GateFilter(WordsFilter):
     parameter_name = "gate"
 
     def words(self) -> dict[str, str]:
-        return {slug: gate.title for slug, gate in desk.GATES.items()}
+        return {slug: gate.title for slug, gate in GATES.items()}
 
 
 class MineFilter(admin.SimpleListFilter):
@@ -81,10 +90,10 @@ class MineFilter(admin.SimpleListFilter):
     parameter_name = "mine"
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        return list(desk.WHOSE.items())
+        return list(WHOSE.items())
 
     def queryset(self, request: Any, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(desk.of_mine(request.user, self.value())) if self.value() else queryset
+        return queryset.filter(of_mine(request.user, self.value())) if self.value() else queryset
 
 
 @admin.register(ApprovalRequest)
@@ -99,34 +108,44 @@ class ApprovalRequestAdmin(DeskAdmin):
         "subject_link", "step", "reason", "asked_terms", "shown", "requested_by", "requested_at", "expires_at",
         "waits_for", "signatures", "reminded", "fingerprint",
     )  # fmt: skip
+    change_form_template = "governance/approval_request.html"
     empty_state = {
         "title": "Nothing waits for approval",
         "text": "When someone asks to publish a Sheet, approve a dataset or relax a constraint, it appears here.",
     }
     steps = (
         Step(name="approve", label="Approve", service=_sign(approve=True), argument="request", form=_approve_form,
-             available=desk.may_sign, style="primary"),
+             available=may_sign, style="primary"),
         Step(name="ask-for-changes", label="Ask for changes", service=desk.ask_for_changes, argument="request",
-             form=CommentForm, available=desk.may_sign,
+             form=CommentForm, available=may_sign,
              lead="The request closes, and whoever asked reads your comment and may ask again."),
         Step(name="reject", label="Reject", service=_sign(approve=False), argument="request", form=CommentForm,
-             available=desk.may_sign, style="danger"),
+             available=may_sign, style="danger"),
         Step(name="take-back", label="Take my signature back", service=_take_back, argument="request",
              form=ReasonForm, available=_may_take_back, style="danger", success="Your signature no longer counts."),
         Step(name="ask-again", label="Ask again", service=desk.ask_again, argument="request", style="primary",
-             available=desk.may_ask_again, then=row_url),
+             available=may_ask_again, then=row_url),
         Step(name="withdraw", label="Withdraw", service=desk.withdraw, argument="request", form=ReasonForm,
              available=lambda request, user: request.state == "pending" and request.requested_by_id == user.pk),
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return desk.requests_visible_to(request.user).prefetch_related("approvals__withdrawal")
+        return requests_visible_to(request.user).prefetch_related("approvals__withdrawal")
 
     @property
     def list_lead(self) -> str:
         days = settings.REMIND_AFTER_DAYS
         how = "in the portal and by e-mail" if reminders.mail_is_set_up() else "in the portal; no e-mail is set up"
         return f"Those who could sign are reminded after {days} days, and before a request expires: {how}."
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """With why it waits in vain, before anybody tries to sign it, or why it closed."""
+        waits = row.state == ApprovalRequest.State.PENDING
+        return super().page_context(request, row) | {
+            "in_vain": desk.why_in_vain(row) if waits else "",
+            "closed_because": closed_because(row),
+            "beside": _beside(row, request.user),
+        }
 
     @admin.display(description="Step")
     def step(self, request: ApprovalRequest) -> str:
@@ -144,18 +163,23 @@ class ApprovalRequestAdmin(DeskAdmin):
 
     @admin.display(description="Asked for")
     def asked_terms(self, request: ApprovalRequest) -> Any:
-        return content.shown(request.payload) if request.payload else "—"
+        """While it waits, beside what is so now."""
+        if not request.payload:
+            return "—"
+        now = _bound(request) if request.state == ApprovalRequest.State.PENDING else None
+        return content.asked(request.payload, now if isinstance(now, dict) else {})
 
     @admin.display(description="What it is about")
     def shown(self, request: ApprovalRequest) -> Any:
         """Everything that the fingerprint binds the approval to, as it is now."""
-        subject, gate = request.subject, desk.GATES.get(request.gate)
-        return content.json_pretty(gate.content(subject)) if gate and subject is not None else "—"
+        found = _bound(request)
+        return content.shown(found) if found is not None else "—"
 
     @admin.display(description="Signatures")
     def signatures(self, request: ApprovalRequest) -> Any:
         signed = list(request.approvals.select_related("approver", "for_account", "withdrawal__withdrawn_by"))
-        return content.json_pretty([_signature(one) for one in signed]) if signed else "none yet"
+        lines = format_html_join("", "<li>{}</li>", ((_signature(one),) for one in signed))
+        return format_html('<ul class="lines">{}</ul>', lines) if signed else "none yet"
 
     @admin.display(description="Reminded")
     def reminded(self, request: ApprovalRequest) -> Any:
@@ -166,19 +190,40 @@ class ApprovalRequestAdmin(DeskAdmin):
         )) or "nobody yet"  # fmt: skip
 
 
-def _signature(approval: Approval) -> dict[str, str]:
+def _bound(request: ApprovalRequest) -> Any:
+    """What its gate binds the approval to, as it is now; None where that is gone."""
+    subject, gate = request.subject, GATES.get(request.gate)
+    return gate.content(subject) if gate and subject is not None else None
+
+
+def _beside(request: ApprovalRequest, user: Any) -> Any:
+    """What an approver should know besides, as far as they may see it."""
+    subject, gate = request.subject, GATES.get(request.gate)
+    if gate is None or subject is None:
+        return ""
+    found = gate.beside(subject, user)
+    if gate.would_change is not None and may_sign(request, user):
+        found = found | {"what_if": gate.would_change(subject, request.payload, user).as_json()}
+    return content.shown(found) if found else ""
+
+
+def _signature(approval: Approval) -> Any:
+    """Who answered what, when and in whose right; then what they said, how they proved it, whether it still counts."""
+    role = ROLES[approval.role][0].lower() if approval.role in ROLES else approval.role
     whose = f" for {approval.for_account.display_name}" if approval.for_account else ""
-    shown = {
-        "who": f"{approval.approver.display_name} as {approval.role.replace('-', ' ')}{whose}",
-        "verdict": approval.get_verdict_display(),
-        "comment": approval.comment or "none",
-        "when": _moment(approval.signed_at),
-        "proof": _moment(approval.authenticated_at) or "none: by a command on the server",
-    }
+    proved = _moment(approval.authenticated_at)
+    said = [
+        f"“{approval.comment}”" if approval.comment else "",
+        f"Proved who they are on {proved}." if proved else "Signed by a command on the server, without proof.",
+    ]
     if is_withdrawn(approval):
         taken = approval.withdrawal
-        shown["no longer counts"] = f"since {_moment(taken.withdrawn_at)}: {taken.reason}"
-    return shown
+        said.append(f"It no longer counts since {_moment(taken.withdrawn_at)}: {taken.reason}")
+    return format_html(
+        "<strong>{}</strong>{}, as {}, {} on {}{}", approval.approver.display_name, whose, role,
+        approval.get_verdict_display(), _moment(approval.signed_at),
+        format_html_join("", '<p class="text muted">{}</p>', ((words,) for words in said if words)),
+    )  # fmt: skip
 
 
 def _moment(value: Any) -> str:
@@ -261,7 +306,7 @@ class DelegationAdmin(DeskAdmin):
 
     @admin.display(description="Step", ordering="gate")
     def gate_words(self, one: Delegation) -> str:
-        return desk.GATES[one.gate].title if one.gate in desk.GATES else one.gate or "every step"
+        return GATES[one.gate].title if one.gate in GATES else one.gate or "every step"
 
     @admin.display(description="State")
     def state_chip(self, one: Delegation) -> Any:

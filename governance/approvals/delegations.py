@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from governance import access, context, desk
+from governance.approvals.registry import GATES
 from governance.errors import AlreadyDecided, InvalidInput, NotPermitted, ReasonRequired
 from governance.models import Delegation
 from governance.roles import ROLES, roles_of
@@ -40,8 +41,8 @@ def delegate(*, by: User, to: User, role: str, until: datetime, reason: str, gat
     if role not in roles_of(by):
         named = ROLES[role][0].lower() if role in ROLES else repr(role)
         raise NotPermitted(f"You do not hold the role {named} yourself, and what was lent to you cannot be lent on.")
-    if gate and gate not in desk.GATES:
-        raise InvalidInput(f"{gate!r} is no gate; expected one of {', '.join(sorted(desk.GATES))}.", field="gate")
+    if gate and gate not in GATES:
+        raise InvalidInput(f"{gate!r} is no gate; expected one of {', '.join(sorted(GATES))}.", field="gate")
     _check_end(until)
     _check_receiver(by, to)
     with context.because(reason.strip(), by=by):

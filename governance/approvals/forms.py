@@ -6,8 +6,8 @@ from typing import Any
 
 from django import forms
 
-from governance import desk
 from governance.approvals.policies import LONGEST_LIFE_DAYS, LONGEST_PROOF_MINUTES
+from governance.approvals.registry import GATES
 from governance.approvals.signatures import signing_roles
 from governance.models import GatePolicy
 from governance.portal import suggestions
@@ -73,5 +73,5 @@ class DelegationForm(forms.Form):
         super().__init__(*args, **kwargs)
         able = signing_roles()
         self.fields["role"].choices = [(slug, able[slug]) for slug in sorted(roles_of(user) & able.keys())]  # type: ignore[attr-defined]
-        gates = sorted((gate.title, slug) for slug, gate in desk.GATES.items())
+        gates = sorted((gate.title, slug) for slug, gate in GATES.items())
         self.fields["gate"].choices = [("", "every step"), *((slug, title) for title, slug in gates)]  # type: ignore[attr-defined]

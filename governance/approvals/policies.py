@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from governance import access, context, desk
+from governance.approvals.registry import GATES, fingerprint
 from governance.approvals.signatures import signing_roles
 from governance.errors import ContentChanged, InvalidInput, ReasonRequired
 from governance.models import GatePolicy, PolicyProposal
@@ -136,7 +137,7 @@ def perform(proposal: PolicyProposal, request: ApprovalRequest, by: User) -> Non
     :raises ContentChanged: another proposal acted between the approver's look and this moment.
     """
     policy = proposal.policy = GatePolicy.objects.select_for_update().get(pk=proposal.policy_id)
-    if desk.fingerprint(desk.GATES[GATE], proposal, request.payload) != request.fingerprint:
+    if fingerprint(GATES[GATE], proposal, request.payload) != request.fingerprint:
         raise ContentChanged(
             f"The policy of “{policy}” was changed by another proposal, so this request is void. Propose it anew."
         )

@@ -1,4 +1,7 @@
-"""Reminding those who could sign of requests that wait long or are about to expire: once a person, request and day."""
+"""Looking after requests that wait: closing those that wait in vain, and reminding those who could sign the others.
+
+Who could sign is reminded of what waits long or is about to expire: once a person, request and day.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from governance import desk, jobs
+from governance.approvals.selectors import possible_signers
 from governance.models import ApprovalRequest, Reminder
 
 if TYPE_CHECKING:
@@ -25,6 +29,12 @@ EXPIRES_WITHIN = timedelta(days=2)
 
 def mail_is_set_up() -> bool:
     return bool(settings.EMAIL_HOST)
+
+
+@jobs.register("close-requests", label="Close requests that wait in vain", every="EXPIRY_EVERY")
+def close_requests(running: jobs.Running) -> dict[str, Any]:
+    """Those that were not decided in time, whose content changed or is gone, or whose step cannot be made any more"""
+    return {"closed": desk.close_what_cannot_come_true()}
 
 
 @jobs.register("remind-signers", label="Remind of open approvals", every="REMIND_EVERY")
@@ -47,7 +57,7 @@ def remind(request: ApprovalRequest) -> list[Reminder]:
     """Remind everyone who could sign it and was not reminded today."""
     soon = request.expires_at <= timezone.now() + EXPIRES_WITHIN
     why = Reminder.Why.EXPIRING if soon else Reminder.Why.OPEN
-    return [made for account in desk.possible_signers(request) if (made := _remind(request, account, why))]
+    return [made for account in possible_signers(request) if (made := _remind(request, account, why))]
 
 
 def _remind(request: ApprovalRequest, account: User, why: str) -> Reminder | None:

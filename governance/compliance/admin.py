@@ -11,6 +11,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 
 from governance import records
@@ -51,6 +52,7 @@ class ConstraintChangeAdmin(DeskAdmin):
     change_list_template = "governance/constraint_changes.html"
     list_display = ("changed_at", "what", "before", "after", "direction_chip", "reason", "who", "reach")
     search_fields = ("subject_label", "reason", "actor_name")
+    fields = ("what", "before", "after", "ends", "direction_chip", "reason", "who", "changed_at", "reach", "request_id")
     empty_state = {
         "title": "No constraint has changed yet",
         "text": "Every change of what a row may be used for is kept here: before, after, who, when and why.",
@@ -72,7 +74,7 @@ class ConstraintChangeAdmin(DeskAdmin):
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         context = super().page_context(request, row)
-        links = related.links_of(row.kind, row.object_id, request.user)
+        links = related.links_of(row._meta.label_lower, row.pk, request.user)
         return context | {"object_actions": [*context["object_actions"], *links]}
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -114,8 +116,7 @@ class ConstraintChangeAdmin(DeskAdmin):
 
     @admin.display(description="What")
     def what(self, change: ConstraintChange) -> Any:
-        url = reverse("governance:why", args=[change.kind, change.object_id])
-        return format_html('<a href="{}">{}</a>', url, change.subject_label)
+        return format_html('<a href="{}">{}</a>', records.subject_url(change), change.subject_label)
 
     @admin.display(description="Before")
     def before(self, change: ConstraintChange) -> Any:
@@ -124,6 +125,11 @@ class ConstraintChangeAdmin(DeskAdmin):
     @admin.display(description="After")
     def after(self, change: ConstraintChange) -> Any:
         return use_strip(strip_of(change.new_allowed & ~change.new_prohibited, 31, change.new_classification))
+
+    @admin.display(description="Permitted until")
+    def ends(self, change: ConstraintChange) -> str:
+        before, after = (_day(moment) for moment in (change.old_until, change.new_until))
+        return before if before == after else f"{before} → {after}"
 
     @admin.display(description="Direction", ordering="direction")
     def direction_chip(self, change: ConstraintChange) -> Any:
@@ -136,6 +142,10 @@ class ConstraintChangeAdmin(DeskAdmin):
     @admin.display(description="Reached")
     def reach(self, change: ConstraintChange) -> str:
         return ", ".join(f"{count} {name}" for name, count in change.reached_shown.items()) or "—"
+
+
+def _day(moment: Any) -> str:
+    return f"{timezone.localtime(moment):%d %b %Y %H:%M}" if moment else "no end"
 
 
 @admin.register(HandOut)

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from governance import lifting
 from governance.compliance import filters
 from governance.compliance.questions import changes_url
 from governance.models import (
@@ -22,6 +23,8 @@ from governance.models import (
     Checkpoint,
     CheckpointPlace,
     ConstraintChange,
+    Declassification,
+    Delegation,
     GroupGrant,
     HandOut,
     Job,
@@ -111,22 +114,26 @@ def unattributed() -> QuerySet[RecordEntry]:
 
 
 def expiring(days: int = EXPIRING_DAYS) -> list[Expiring]:
-    """Permissions that end within so many days, the next one first."""
+    """Constraints and leave that end within so many days, the next one first; leave that is not in force is none."""
     now = timezone.now()
     end = now + timedelta(days=days)
     soon: list[Expiring] = []
     for model in filters.constrained_models():
-        ending = model._default_manager.filter(permitted_until__gt=now, permitted_until__lte=end)
+        rows: Any = model._default_manager
+        lasting = rows.in_force() if model is Declassification else rows
+        ending = lasting.filter(permitted_until__gt=now, permitted_until__lte=end)
         soon += map(_expiring, ending.order_by("permitted_until")[:SHOWN_AT_MOST])
     return sorted(soon, key=lambda one: one.until)[:SHOWN_AT_MOST]
 
 
 def rights_that_end(days: int = EXPIRING_DAYS) -> list[Expiring]:
-    """Shares and memberships that end within so many days, the next one first."""
+    """Shares, memberships and lent rights to sign that end within so many days, the next one first."""
     now = timezone.now()
     soon = {"until__gt": now, "until__lte": now + timedelta(days=days)}
     ends = MembershipEnd.objects.filter(**soon).select_related("user", "group")
     found = [_membership(end) for end in ends[:SHOWN_AT_MOST]]
+    lent = Delegation.objects.in_force().filter(**soon).select_related("delegator", "delegate").order_by("until")
+    found += [_lent(one) for one in lent[:SHOWN_AT_MOST]]
     for model in apps.get_models():
         if issubclass(model, UserGrant | GroupGrant):
             whom = "user" if issubclass(model, UserGrant) else "group"
@@ -148,8 +155,15 @@ def _membership(end: MembershipEnd) -> Expiring:
     return Expiring(label=f"{end.user} in {end.group}", url=url, until=end.until)
 
 
+def _lent(one: Delegation) -> Expiring:
+    url = reverse("admin:governance_delegation_change", args=[one.pk])
+    return Expiring(label=f"right to sign lent: {one}", url=url, until=one.until)
+
+
 def _expiring(row: Any) -> Expiring:
-    url = reverse("governance:why", args=[row._meta.label_lower, row.pk])
+    kind = row._meta.label_lower
+    page = ("admin:governance_declassification_change", []) if kind == lifting.KIND else ("governance:why", [kind])
+    url = reverse(page[0], args=[*page[1], row.pk])
     return Expiring(label=f"{row.kind_word} {row}", url=url, until=row.permitted_until)
 
 

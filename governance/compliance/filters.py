@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.apps import apps
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from governance.errors import InvalidInput
-from governance.models import ConstrainedModel, ConstraintChange
+from governance.models import ConstrainedModel, ConstraintChange, TagRule
 from governance.uses import Classification, Use, classification_of, masks_holding
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def constrained_models() -> list[type[ConstrainedModel]]:
 
 
 def _kinds() -> dict[str, str]:
-    return {model._meta.label_lower: str(model._meta.verbose_name) for model in constrained_models()}
+    models: list[type[Model]] = [*constrained_models(), TagRule]
+    return {model._meta.label_lower: str(model._meta.verbose_name) for model in models}
 
 
 def _kind(value: str) -> Q:

@@ -34,7 +34,15 @@ from governance.models.constraints import (
 from governance.models.jobs import Job
 from governance.models.outbound import AllowedAddress, HandOut
 from governance.models.people import AccountLink, MembershipEnd, Person, RoleDescription, SeenAs, User
-from governance.models.record import Checkpoint, Erasure, RecordEntry, RecordValues, SealedEntry, SigningKey
+from governance.models.record import (
+    Checkpoint,
+    Erasure,
+    RecordEntry,
+    RecordValues,
+    RowErasure,
+    SealedEntry,
+    SigningKey,
+)
 from governance.models.retention import CheckpointPlace, ErasureRequest, LegalHold, RecordArchive
 from governance.models.sign_in import ApiToken, SignInEvent
 
@@ -77,6 +85,7 @@ __all__ = [
     "Reminder",
     "RoleDescription",
     "RoleQuerySet",
+    "RowErasure",
     "SavedQuestion",
     "SealedEntry",
     "SeenAs",

@@ -16,7 +16,7 @@ from governance.models.collections import RoleQuerySet, Tracked, sees_every_row
 from governance.models.people import Person
 
 TITLES: dict[str, str] = {}
-"""What each gate is called, by its slug; `desk.register_gate` enters it, so that rows can say it."""
+"""What each gate is called, by its slug; `register_gate` enters it, so that rows can say it."""
 
 
 class GatePolicy(Tracked):
@@ -76,7 +76,7 @@ class ApprovalRequest(Tracked):
         CHANGES = "changes", "changes asked for"
         WITHDRAWN = "withdrawn"
         EXPIRED = "expired"
-        VOID = "void", "void: content changed"
+        VOID = "void"
         REVOKED = "revoked", "approval taken back"
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
@@ -119,9 +119,26 @@ class ApprovalRequest(Tracked):
         return f"{self.title}: {self.subject_label}"
 
     @property
+    def standing(self) -> str:
+        """Its state as words that go on after “this request is”."""
+        return STANDINGS[self.State(self.state)]
+
+    @property
     def title(self) -> str:
         """What is asked for, in words."""
         return TITLES.get(self.gate, self.gate)
+
+
+STANDINGS: dict[str, str] = {
+    ApprovalRequest.State.PENDING: "waiting",
+    ApprovalRequest.State.APPROVED: "approved",
+    ApprovalRequest.State.REJECTED: "rejected",
+    ApprovalRequest.State.CHANGES: "closed: changes were asked for",
+    ApprovalRequest.State.WITHDRAWN: "withdrawn",
+    ApprovalRequest.State.EXPIRED: "expired",
+    ApprovalRequest.State.VOID: "void",
+    ApprovalRequest.State.REVOKED: "closed: its approval was taken back",
+}
 
 
 class Approval(models.Model):

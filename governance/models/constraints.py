@@ -215,6 +215,10 @@ class DeclassificationQuerySet(models.QuerySet):
             return self.none()
         return self if sees_every_row(user, "view") else self.filter(requested_by=user)
 
+    def in_force(self) -> Self:
+        """Those approved, not ended and not run out."""
+        return self.filter(approved_at__isnull=False, ended_at__isnull=True, permitted_until__gt=timezone.now())
+
 
 class Declassification(ConstrainedModel, Tracked):
     """Leave for what one tool makes from its sources to permit more than they do, until a date.
@@ -227,7 +231,7 @@ class Declassification(ConstrainedModel, Tracked):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     scope = models.JSONField()
     scope_label = models.CharField(max_length=300)
-    lifted = models.JSONField(help_text='[{"kind", "id", "label", "uses": mask, "classification"}]')
+    lifted = models.JSONField(help_text='[{"kind", "id", "label", "word", "uses": mask, "classification"}]')
     grants_uses = UsesField()
     grants_classification = models.PositiveSmallIntegerField(choices=Classification)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

@@ -12,9 +12,13 @@ from typing import Any, ClassVar, Self
 from django.db import models
 from django.db.models import OuterRef, Subquery
 
+from governance.errors import InvalidInput
+from governance.ids import uuid7
 from governance.models.collections import RoleQuerySet
+from governance.models.retention import RecordArchive
 
 HASH_LENGTH = 64
+NOBODY = "none"  # in a filter by person or door
 
 
 class RecordValues(models.Model):
@@ -49,6 +53,33 @@ class RecordEntryQuerySet(RoleQuerySet):
         values = RecordValues.objects.filter(pk=OuterRef("pk")).values("payload")
         return self.annotate(payload=Subquery(values)).select_related("erasure")
 
+    def with_archive(self) -> Self:
+        """With the number of the archive that holds the values if they were dropped, in the same query."""
+        place = SealedEntry.objects.filter(entry=OuterRef("pk")).values("position")
+        within = RecordArchive.objects.filter(
+            dropped_at__isnull=False, first__lte=OuterRef("place"), last__gte=OuterRef("place")
+        )
+        return self.annotate(place=Subquery(place)).annotate(
+            archive_number=Subquery(within.order_by("-first").values("number")[:1])
+        )
+
+    def by_person(self, account: str) -> Self:
+        """Changes by one account, by its id, or by `none`.
+
+        :raises InvalidInput: it is neither.
+        """
+        if account == NOBODY:
+            return self.filter(actor_id=None)
+        if not account.isdecimal() or int(account) >= 2**63:
+            raise InvalidInput(
+                f"{account[:50]!r} is no person; expected the id of an account, or {NOBODY}.", field="actor_id"
+            )
+        return self.filter(actor_id=int(account))
+
+    def through(self, door: str) -> Self:
+        """Changes through one door, or past all of them: `none`."""
+        return self.filter(door="" if door == NOBODY else door)
+
 
 class RecordEntry(models.Model):
     """One change of one row. Append-only; the key is that of its values."""
@@ -82,7 +113,8 @@ class RecordEntry(models.Model):
             models.UniqueConstraint(fields=["object_id", "kind", "version"], name="recordentry_object_version"),
         ]
         indexes: ClassVar[list[Any]] = [
-            models.Index(fields=["-id"], name="recordentry_unattributed", condition=models.Q(door="")),
+            models.Index(fields=["door", "-id"], name="recordentry_door"),
+            models.Index(fields=["actor_id", "-id"], name="recordentry_person"),
             models.Index(fields=["transaction", "id"], name="recordentry_sealing_order"),
         ]
 
@@ -119,6 +151,31 @@ class Erasure(models.Model):
 
     def __str__(self) -> str:
         return f"erasure of entry {self.pk}"
+
+
+class RowErasure(models.Model):
+    """Why what one row held was erased, where rows of its kind otherwise never change. Append-only.
+
+    Writing it down is what empties the row: its key stays, with the moment.
+    """
+
+    recorded = append_only = True
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    kind = models.CharField(max_length=100)
+    object_id = models.CharField(max_length=100)
+    erased_at = models.DateTimeField(auto_now_add=True)
+    actor_id = models.BigIntegerField()
+    actor_name = models.CharField(max_length=150)
+    reason = models.TextField()
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["object_id", "kind"], name="rowerasure_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"erasure of {self.kind} {self.object_id}"
 
 
 class SigningKey(models.Model):

@@ -37,7 +37,7 @@ class LegalHold(Tracked):
         ]
 
     def __str__(self) -> str:
-        return f"hold on {self.kind} {self.object_id}".strip() if self.kind else "hold on the whole record"
+        return f"on {self.kind} {self.object_id}".strip() if self.kind else "on the whole record"
 
 
 class ErasureRequest(Tracked):

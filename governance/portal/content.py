@@ -7,11 +7,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from governance.uses import Classification, Use, uses_in
+
 WORDWISE_LIMIT = 20_000  # characters; beyond this the comparison goes by line, which stays quick
 JSON_DEPTH = 20
+FOLDED_FROM = 600  # characters
+LINE = 160  # characters
+ENTRIES = 12
+COLUMNS = 5
+MASKS = frozenset({"uses", "allowed_uses", "prohibited_uses", "grants_uses"})
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
+NOTHING = {"permitted_until": "no end", "until": "no end", "needed": "nobody"}
+NAMES = {
+    "data_classification": "classification", "usage_reason": "reason", "what_if": "what it would change",
+    "effects": "rows that lose or gain a use", "what": "rows", "lost": "lose it", "gained": "gain it",
+    "object_id": "row", "ids": "rows", "found_by": "found by column", "base_url": "address", "digest": "SHA-256",
+    "max_classification": "highest classification", "exclusions": "left out",
+}  # fmt: skip
 EMPTY = mark_safe('<span class="muted">empty</span>')
 
 
@@ -57,23 +74,106 @@ def json_pretty(value: Any, depth: int = 0) -> SafeString:
 
 
 def shown(value: Any) -> SafeString:
-    """Content of a request: what would change as a table of before and after, anything else as JSON."""
+    """Content of a request in words: what would change as a table of before and after, anything else by name."""
     if not (isinstance(value, Mapping) and {"before", "after"} <= value.keys()):
-        return json_pretty(value)
+        return format_html('<div class="json">{}</div>', _in_words("", value))
     before, after = value["before"], value["after"]
     rows = format_html_join("", '<tr><th scope="row">{}</th><td>{}</td><td>{}</td></tr>', (
-        (name, before.get(name, "—"), _changed(before.get(name), after.get(name, "—"))) for name in {**before, **after}
+        (name_in_words(name), _in_words(name, before.get(name)), _changed(name, before.get(name), after.get(name)))
+        for name in {**before, **after}
     ))  # fmt: skip
     rest = {name: item for name, item in value.items() if name not in {"before", "after"}}
     return format_html(
-        '{}<div class="table-scroll" tabindex="0"><table><thead><tr><th scope="col">Value</th><th scope="col">Now</th>'
-        '<th scope="col">Proposed</th></tr></thead><tbody>{}</tbody></table></div>',
-        json_pretty(rest) if rest else "", rows,
+        '<div class="json"><div class="table-scroll" tabindex="0"><table><thead><tr><th scope="col">Value</th>'
+        '<th scope="col">Now</th><th scope="col">Proposed</th></tr></thead><tbody>{}</tbody></table></div></div>{}',
+        rows, shown(rest) if rest else "",
     )  # fmt: skip
 
 
-def _changed(old: Any, new: Any) -> Any:
-    return new if old == new else format_html('<span class="diff"><ins>{}</ins></span>', new)
+def asked(payload: Mapping[str, Any], now: Mapping[str, Any]) -> SafeString:
+    """What a request asks for, beside what is so now: values that stay as they are need not be read twice."""
+    both = [name for name in payload if name in now]
+    rest = {name: value for name, value in payload.items() if name not in now}
+    before, after = {name: now[name] for name in both}, {name: payload[name] for name in both}
+    return shown(rest or payload) if before == after else shown({"before": before, "after": after, **rest})
+
+
+def _changed(name: str, old: Any, new: Any) -> Any:
+    words = _in_words(name, new)
+    return words if old == new else format_html('<span class="diff"><ins>{}</ins></span>', words)
+
+
+def _in_words(name: str, value: Any) -> Any:
+    """A value under its name: masks, levels, moments and switches in words, more than a glance takes in folded."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and name in MASKS:
+        value = uses_in(value)
+    if value is None or value == "" or value == [] or value == {}:
+        return format_html('<span class="muted">{}</span>', NOTHING.get(name, "none"))
+    if isinstance(value, int) and "classification" in name:
+        return str(Classification(value).label)
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, str):
+        return _text_in_words(value)
+    if isinstance(value, Mapping):
+        return _mapping_in_words(name, value)
+    return _list_in_words(name, list(value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _text_in_words(text: str) -> SafeString:
+    if MOMENT.fullmatch(text) and (moment := parse_datetime(text)) is not None:
+        return format_html("{}", timezone.localtime(moment).strftime("%d %b %Y %H:%M %Z"))
+    if text in Use:
+        return format_html("{}", Use(text).label)
+    body = format_html('<span class="text">{}</span>' if "\n" in text else "{}", text)
+    return body if len(text) <= FOLDED_FROM else _folded(f"{len(text):,} characters", body)
+
+
+def _mapping_in_words(name: str, value: Mapping[str, Any]) -> SafeString:
+    length = len(json.dumps(value, ensure_ascii=False, default=str))
+    if name.endswith("schema"):
+        return _folded(f"{length:,} characters of JSON", json_pretty(value))
+    pairs = ((name_in_words(str(key)), _in_words(str(key), item)) for key, item in value.items())
+    body = format_html('<dl class="facts-list">{}</dl>', format_html_join("", "<dt>{}</dt><dd>{}</dd>", pairs))
+    return _folded(f"{len(value):,} values", body) if name and length > FOLDED_FROM else body
+
+
+def _list_in_words(name: str, items: list[Any]) -> SafeString:
+    if all(isinstance(one, str | int | float) for one in items) and sum(len(str(one)) for one in items) <= LINE:
+        return format_html_join(", ", "{}", ((_in_words("", one),) for one in items))
+    body = _table(items) or format_html(
+        "<ol>{}</ol>", format_html_join("", "<li>{}</li>", ((_in_words("", one),) for one in items))
+    )
+    return _folded(f"{len(items):,} entries", body) if len(items) > ENTRIES else body
+
+
+def _table(items: list[Any]) -> SafeString | None:
+    """Rows of the same short values as a table; None where these are none."""
+    first = items[0]
+    alike = isinstance(first, Mapping) and all(isinstance(one, Mapping) and one.keys() == first.keys() for one in items)
+    if not alike or len(first) > COLUMNS:
+        return None
+    heads = format_html_join("", '<th scope="col">{}</th>', ((name_in_words(str(key)),) for key in first))
+    rows = format_html_join("", "<tr>{}</tr>", (
+        (format_html_join("", "<td>{}</td>", ((_in_words(str(key), item),) for key, item in one.items())),)
+        for one in items
+    ))  # fmt: skip
+    return format_html(
+        '<div class="table-scroll" tabindex="0"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>',
+        heads, rows,
+    )  # fmt: skip
+
+
+def _folded(summary: str, body: SafeString) -> SafeString:
+    return format_html("<details><summary>{}</summary>{}</details>", summary, body)
+
+
+def name_in_words(name: str) -> str:
+    """The name of a value as people read it: `allowed_uses` is “Allowed uses”."""
+    words = NAMES.get(name, name.replace("_", " "))
+    return words[:1].upper() + words[1:]
 
 
 def _json_body(value: Any, depth: int) -> SafeString:

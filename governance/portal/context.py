@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from governance.models import Job
-from governance.portal.waiting import count_to_sign
+from governance.portal.waiting import APPROVALS
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
@@ -17,10 +17,11 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return frame
-    from governance.portal.navigation import navigation_for
+    from governance.portal.navigation import counts_for, navigation_for
 
+    counts = counts_for(user)
     return frame | {
-        "navigation": navigation_for(request),
+        "navigation": navigation_for(request, counts),
         "running_jobs_count": Job.objects.visible_to(user).filter(state__in=["queued", "running"]).count(),
-        "approvals_waiting_count": count_to_sign(user),
+        "approvals_waiting_count": counts.get(APPROVALS, 0),
     }

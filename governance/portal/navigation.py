@@ -1,11 +1,14 @@
 """The sidebar as data: which stage or tool leads where, and who may see it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, Resolver404, resolve, reverse
+from django.utils import timezone
+
+from governance.models import RecordEntry
 
 Count = Callable[[Any], int]
 
@@ -56,6 +59,7 @@ SECTIONS: tuple[Section, ...] = (
         (
             Entry("Review desk", "labeling:review", "labeling.view_trainingsheet"),
             Entry("Labelling tool", "labeling:label", "labeling.view_canonicallabel"),
+            Entry("Several experts", "labeling:experts", "labeling.view_opinion"),
             _changelist("Labelsets", "labeling.labelset"),
             _changelist("Canonical labels", "labeling.canonicallabel"),
         ),
@@ -114,7 +118,10 @@ SECTIONS: tuple[Section, ...] = (
     ),
 )
 
+COUNTED_SECONDS = 30
+COUNTED_PEOPLE = 1_000
 _counts: dict[str, Count] = {}
+_counted: dict[Any, tuple[Any, dict[str, int]]] = {}
 
 
 def register_count(target: str, count: Count) -> None:
@@ -128,10 +135,29 @@ def register_count(target: str, count: Count) -> None:
     _counts[target] = count
 
 
-def navigation_for(request: HttpRequest) -> list[dict[str, Any]]:
+def counts_for(user: Any) -> dict[str, int]:
+    """What stands beside the entries that `user` may open, by target.
+
+    Counted again once anything governed changed, which the record tells in one look, or after half a minute: rights and
+    requests end by themselves.
+    """
+    newest = RecordEntry.objects.order_by("-pk").values_list("entry_hash", flat=True).first()
+    stamp = newest, timezone.now().timestamp() // COUNTED_SECONDS
+    if (kept := _counted.get(user.pk)) and kept[0] == stamp:
+        return kept[1]
+    if len(_counted) >= COUNTED_PEOPLE:
+        _counted.clear()
+    entries = (entry for section in SECTIONS for entry in section.entries if entry.target in _counts)
+    counts = {entry.target: _counts[entry.target](user) for entry in entries if _opens(entry, user)}
+    _counted[user.pk] = stamp, counts
+    return counts
+
+
+def navigation_for(request: HttpRequest, counts: Mapping[str, int]) -> list[dict[str, Any]]:
     """Sections with the entries that this person may open, the current one marked.
 
     Each is `{"title", "entries": [{"label", "url", "current", "count"}]}`; count is None where nobody counts.
+    `counts` are those of `counts_for`.
     """
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
@@ -139,7 +165,7 @@ def navigation_for(request: HttpRequest) -> list[dict[str, Any]]:
     sections = [
         {
             "title": section.title,
-            "entries": [_shown(entry, user) for entry in section.entries if _opens(entry, user)],
+            "entries": [_shown(entry, counts.get(entry.target)) for entry in section.entries if _opens(entry, user)],
         }
         for section in SECTIONS
     ]
@@ -153,14 +179,8 @@ def _opens(entry: Entry, user: Any) -> bool:
     return allowed and _url(entry.target) is not None
 
 
-def _shown(entry: Entry, user: Any) -> dict[str, Any]:
-    count = _counts.get(entry.target)
-    return {
-        "label": entry.label,
-        "url": _url(entry.target),
-        "current": False,
-        "count": count(user) if count else None,
-    }
+def _shown(entry: Entry, count: int | None) -> dict[str, Any]:
+    return {"label": entry.label, "url": _url(entry.target), "current": False, "count": count}
 
 
 def _url(target: str) -> str | None:

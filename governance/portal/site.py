@@ -75,12 +75,14 @@ def _part_of_day() -> str:
 
 
 def _change(change: Any) -> dict[str, Any]:
+    from governance import records
+
     reached = ", ".join(f"{count} {name}" for name, count in change.reached_shown.items())
     tones = {"tightened": "prohibited", "relaxed": "permitted", "both": "attention"}
     return {
         "text": f"{change.subject_label}: {change.reason}",
         "chip": f"{change.direction}{' · ' + reached if reached else ''}",
         "tone": tones[change.direction],
-        "url": reverse("governance:why", args=[change.kind, change.object_id]),
+        "url": records.subject_url(change),
         "when": timezone.localtime(change.changed_at).strftime("%d %b %H:%M"),
     }

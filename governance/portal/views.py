@@ -22,6 +22,7 @@ from governance.models import ApprovalRequest, ConstrainedModel, GovernedRow, Jo
 from governance.portal import related
 from governance.portal.pages import portal_page, render_page
 from governance.portal.strip import strip_for, strip_of
+from governance.rules import declassifications
 from governance.sign_in import kept
 from governance.uses import Classification, Use, mask_of, uses_in
 
@@ -93,7 +94,8 @@ class TermsForm(forms.Form):
     )
     data_classification = forms.TypedChoiceField(choices=Classification.choices, coerce=int, label="Classification")
     permitted_until = forms.DateTimeField(
-        required=False, help_text="After this moment nothing is permitted. Empty: no end.",
+        required=False,
+        help_text="After this moment nothing is permitted. Empty: no end.",
         widget=forms.DateTimeInput(attrs={"placeholder": "2027-03-31 00:00"}),
     )
     usage_reason = forms.CharField(label="Reason", widget=forms.Textarea(attrs={"rows": 3}), max_length=4000)
@@ -148,18 +150,18 @@ def why(request: HttpRequest, kind: str, pk: UUID) -> HttpResponse:
         "form": form if may_tighten else None,
         "tried": tried,
         "may_request": request.user.has_perm("governance.request_relaxation"),
-        "declassify_url": _declassify_url(request, row),
+        **_leave(request, row),
     }
     return render_page(request, "governance/why.html", context)
 
 
-def _declassify_url(request: HttpRequest, row: ConstrainedModel) -> str:
-    """Where leave for what made this row is asked for, if one tool alone did."""
+def _leave(request: HttpRequest, row: ConstrainedModel) -> dict[str, str]:
+    """Where leave for what made this row is asked for, or why it cannot be asked for here."""
     if not isinstance(row, GovernedRow) or not request.user.has_perm("governance.request_relaxation"):
-        return ""
-    if not lifting.is_made_by_one_tool(row.derivation.scope):
-        return ""
-    return reverse("governance:declassify", args=[row._meta.label_lower, row.pk])
+        return {}
+    if refusal := declassifications.why_no_leave(row.derivation):
+        return {"no_leave": refusal}
+    return {"declassify_url": reverse("governance:declassify", args=[row._meta.label_lower, row.pk])}
 
 
 def _initial(row: ConstrainedModel) -> dict[str, Any]:

@@ -7,24 +7,30 @@ from typing import Any
 
 from django.urls import reverse
 
-from governance import desk
 from governance.approvals import reminders
+from governance.approvals.selectors import changes_wanted, closed_unsigned, last_words, waiting_for
 from governance.compliance import figures
+from governance.models import ApprovalRequest
 from governance.portal import navigation, overview
+
+APPROVALS = "admin:governance_approvalrequest_changelist"
+CLOSED_WORDS: dict[str, str] = {
+    ApprovalRequest.State.VOID: "Void",
+    ApprovalRequest.State.EXPIRED: "Not decided in time",
+}
 
 
 def register() -> None:
     overview.register_queue(requests_to_sign)
     overview.register_queue(changes_asked_for)
+    overview.register_queue(closed_without_an_answer)
     overview.register_queue(writes_past_every_door)
-    navigation.register_count("admin:governance_approvalrequest_changelist", count_to_sign)
+    navigation.register_count(APPROVALS, count_to_sign)
 
 
 def count_to_sign(user: Any) -> int:
-    """How many requests wait for this person; counted once per request, for the sidebar and the top bar."""
-    if not hasattr(user, "_to_sign"):
-        user._to_sign = desk.waiting_for(user).count()
-    return int(user._to_sign)
+    """How many requests wait for this person."""
+    return waiting_for(user).count()
 
 
 def requests_to_sign(user: Any) -> Iterator[overview.QueueRow]:
@@ -32,7 +38,7 @@ def requests_to_sign(user: Any) -> Iterator[overview.QueueRow]:
     from governance.admin_base import row_url
 
     reminded = reminders.todays(user)
-    for request in desk.waiting_for(user).select_related("requested_by").order_by("requested_at")[:8]:
+    for request in waiting_for(user).select_related("requested_by").order_by("requested_at")[:8]:
         asked = f"asked by {request.requested_by.display_name}: {request.reason[:80]}"
         yield overview.QueueRow(
             what=request.title,
@@ -46,11 +52,24 @@ def changes_asked_for(user: Any) -> Iterator[overview.QueueRow]:
     """What this person asked for and must change first, with what the approver said."""
     from governance.admin_base import row_url
 
-    for request in desk.changes_wanted(user)[:8]:
+    for request in changes_wanted(user)[:8]:
         yield overview.QueueRow(
             what=f"Changes asked for: {request.title}",
             source=request.subject_label,
-            why=desk.last_words(request)[:160],
+            why=last_words(request)[:160],
+            url=row_url(request),
+        )
+
+
+def closed_without_an_answer(user: Any) -> Iterator[overview.QueueRow]:
+    """What this person asked for and what closed by itself, with the reason."""
+    from governance.admin_base import row_url
+
+    for request in closed_unsigned(user)[:8]:
+        yield overview.QueueRow(
+            what=f"{CLOSED_WORDS[request.state]}: {request.title}",
+            source=request.subject_label,
+            why=(request.closed_because or "")[:240],
             url=row_url(request),
         )
 

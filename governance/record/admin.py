@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.apps import apps
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import OuterRef, QuerySet
+from django.db.models import F, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
@@ -19,9 +19,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.timezone import localtime
 
 from governance.admin_base import STATUS_KINDS, DeskAdmin, ReasonForm, Step, row_url
-from governance.models import ApprovalRequest, Checkpoint, ErasureRequest, LegalHold, RecordArchive, RecordEntry
+from governance.errors import InvalidInput
+from governance.models import ApprovalRequest, Checkpoint, ErasureRequest, LegalHold, RecordArchive, RecordEntry, User
+from governance.models.record import NOBODY
 from governance.portal.marks import chip
-from governance.record import erasing, holds, tables
+from governance.record import erasing, holds, showing, tables
 from governance.record.pages import kind_choices
 
 TONES = {"insert": "plain", "update": "plain", "delete": "attention"}
@@ -47,15 +49,37 @@ class DoorFilter(admin.SimpleListFilter):
     title = "door"
     parameter_name = "door"
     DOORS = ("admin", "api", "task", "command", "mcp")
-    NONE = "none"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [*((door, door) for door in self.DOORS), (self.NONE, "past every door")]
+        return [*((door, door) for door in self.DOORS), (NOBODY, "past every door")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
+        return queryset.through(self.value()) if self.value() else queryset  # type: ignore[no-any-return]
+
+
+class PersonFilter(admin.SimpleListFilter):
+    """Changes by one account. Those who were here last are offered; any other is asked for by its id."""
+
+    title = "who"
+    parameter_name = "person"
+    OFFERED = 50
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        accounts = list(User.objects.order_by(F("last_login").desc(nulls_last=True), "pk")[: self.OFFERED])
+        chosen = request.GET.get(self.parameter_name, "")
+        if chosen.isdecimal() and len(chosen) < 19 and chosen not in {str(account.pk) for account in accounts}:
+            accounts += User.objects.filter(pk=int(chosen))
+        named = sorted((account.display_name, str(account.pk)) for account in accounts)
+        return [*((key, name) for name, key in named), (NOBODY, "nobody signed in")]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
         if not self.value():
-            return queryset
-        return queryset.filter(door="" if self.value() == self.NONE else self.value())
+            return queryset  # type: ignore[no-any-return]
+        try:
+            return queryset.by_person(self.value())  # type: ignore[no-any-return]
+        except InvalidInput as error:
+            messages.error(request, error.message)
+            return queryset.none()  # type: ignore[no-any-return]
 
 
 @admin.register(RecordEntry)
@@ -63,7 +87,7 @@ class RecordEntryAdmin(DeskAdmin):
     """Every change: of what, what changed, who, when, through which door and why."""
 
     list_display = ("when", "what", "operation_chip", "changed", "who", "reason")
-    list_filter = ("operation", DoorFilter, TableFilter)
+    list_filter = ("operation", DoorFilter, PersonFilter, TableFilter)
     search_fields = ("object_id", "request_id")
     search_help_text = "By the id of a row or of a request."
     fields = (
@@ -76,7 +100,7 @@ class RecordEntryAdmin(DeskAdmin):
     }
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return RecordEntry.objects.visible_to(request.user).with_values()
+        return RecordEntry.objects.visible_to(request.user).with_values().with_archive()
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         context = super().page_context(request, row)
@@ -112,13 +136,13 @@ class RecordEntryAdmin(DeskAdmin):
     @admin.display(description="Columns")
     def changed(self, entry: RecordEntry) -> str:
         if not entry.said:
-            return "erased" if entry.why_erased else "archived"
+            return _why_empty(entry)
         return ", ".join(_changed_columns(entry)) if entry.operation == "update" else "all"
 
     @admin.display(description="Who · door")
     def who(self, entry: RecordEntry) -> str:
         if not entry.said:
-            return f"{'erased' if entry.why_erased else 'archived'} · {entry.door or 'past every door'}"
+            return f"{_why_empty(entry)} · {entry.door or 'past every door'}"
         actor = entry.said.get("actor") or "nobody signed in"
         return f"{actor} · {entry.door or 'past every door'}"
 
@@ -129,9 +153,11 @@ class RecordEntryAdmin(DeskAdmin):
     @admin.display(description="Before and after")
     def images(self, entry: RecordEntry) -> Any:
         if not entry.said:
-            return f"The values {_where_they_went(entry)}. The hashes below still prove that there were some."
+            return format_html(
+                "The values {}. The hashes below still prove that there were some.", _where_they_went(entry)
+            )
         old, new = entry.said["old"] or {}, entry.said["new"] or {}
-        rows = ((name, _shown(old, name), _shown(new, name)) for name in sorted({*old, *new}))
+        rows = ((name, _shown(entry.kind, old, name), _shown(entry.kind, new, name)) for name in sorted({*old, *new}))
         body = format_html_join("", "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td></tr>", rows)
         return format_html(
             '<div class="table-scroll" tabindex="0"><table><thead><tr><th scope="col">Column</th>'
@@ -178,7 +204,7 @@ class HoldForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "kind" in self.fields:
-            self.fields["kind"].choices = [("", "The whole record"), *kind_choices(tables.captured())]
+            self.fields["kind"].choices = [("", "The whole record"), *kind_choices(tables.holdable())]
 
 
 @admin.register(LegalHold)
@@ -287,13 +313,23 @@ class RecordArchiveAdmin(DeskAdmin):
         return chip("here only", "primary") if archive.dropped_at else chip("here and in the database", "plain")
 
 
-def _where_they_went(entry: RecordEntry) -> str:
+def _why_empty(entry: Any) -> str:
+    """Of an entry without its values, in a list."""
+    if entry.why_erased:
+        return "erased"
+    return f"in archive {entry.archive_number}" if entry.archive_number else "gone"
+
+
+def _where_they_went(entry: RecordEntry) -> Any:
     if entry.why_erased:
         return f"were {entry.why_erased}"
-    place = getattr(entry, "sealed", None)
-    within = RecordArchive.objects.filter(first__lte=place.position, last__gte=place.position) if place else None
-    archive = within.first() if within is not None else None
-    return f"are kept in {archive}, {archive.file}" if archive else "are gone, and nothing on record says why"
+    archive = showing.archive_of(entry)
+    if archive is None:
+        return "are gone, and nothing on record says why"
+    return format_html(
+        'are kept in <a href="{}">{}</a>, {}, which holds positions {} to {}',
+        row_url(archive), archive, archive.file, archive.first, archive.last,
+    )  # fmt: skip
 
 
 def _link_about(row: RecordEntry, label: str, page: str) -> dict[str, str]:
@@ -318,8 +354,9 @@ def _changed_columns(entry: RecordEntry) -> list[str]:
     return sorted(entry.said["new"] or {})
 
 
-def _shown(image: dict[str, Any], name: str) -> str:
+def _shown(kind: str, image: dict[str, Any], name: str) -> str:
     if name not in image:
         return "—"
     value = image[name]
-    return "empty" if value in ("", None) else str(value)
+    words = showing.in_words(kind, name, value)
+    return "empty" if value in ("", None) else f"{value} ({words})" if words else str(value)

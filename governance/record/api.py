@@ -30,7 +30,8 @@ class ErasureRequestSerializer(serializers.ModelSerializer):
 
 
 class WantedSerializer(serializers.Serializer):
-    """One row by `object_id`, or every row that ever held `value` in `column`."""
+    """One row by `object_id`, or every row that ever held `value` in `column`: as all there is in it, or anywhere in
+    it where the column is JSON."""
 
     kind = serializers.CharField(max_length=100)
     object_id = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
@@ -45,6 +46,15 @@ class AskedErasureSerializer(WantedSerializer):
     digest = serializers.CharField(max_length=64)
 
 
+class HolderSerializer(serializers.Serializer):
+    """Rows of one kind that refer to erased content, or one asset that held it."""
+
+    kind = serializers.CharField()
+    label = serializers.CharField()
+    rows = serializers.IntegerField()
+    url = serializers.CharField(help_text="Of its page in the portal; empty for rows of a kind.")
+
+
 class ReachSerializer(serializers.Serializer):
     """What an erasure would reach: counts, the rows' ids, and the digest that asking for it needs."""
 
@@ -55,6 +65,11 @@ class ReachSerializer(serializers.Serializer):
     live = serializers.IntegerField(help_text="Rows that are still there; delete or empty them first.")
     held = serializers.IntegerField(help_text="Legal holds that stand in the way.")
     digest = serializers.CharField()
+    places = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Where the identifier was found: path → rows."
+    )
+    holders = HolderSerializer(many=True, help_text="Rows that refer to content; they say “(erased)” from then on.")
+    copies = HolderSerializer(many=True, help_text="What held content and is not reached, as far as you may see it.")
     object_ids = serializers.ListField(child=serializers.CharField())
 
 
@@ -144,5 +159,6 @@ class RecordArchiveViewSet(ScopedViewSet):
     @extend_schema(request=None, responses={202: None}, filters=False)
     @action(detail=False, methods=["post"])
     def start(self, request: Request) -> Response:
-        """Archive what is old enough, as a job."""
+        """Archive what is old enough, as a job. How old that is, and where it goes, the server's settings say."""
+        self.valid(serializers.Serializer)
         return accepted(request, archiving.start_archiving(by=request.user))

@@ -10,7 +10,7 @@ from django.utils import timezone
 from governance import access, context, desk
 from governance.errors import AlreadyDecided, InvalidInput, ReasonRequired
 from governance.models import ApprovalRequest, LegalHold
-from governance.record.tables import captured
+from governance.record.tables import holdable
 
 if TYPE_CHECKING:
     from governance.models import User
@@ -29,8 +29,10 @@ def place_hold(*, kind: str, object_id: str, reason: str, by: User) -> LegalHold
     access.require(by, "governance.add_legalhold")
     if not reason.strip():
         raise ReasonRequired("Say for which matter it is kept; who lifts the hold goes by that.", field="reason")
-    if kind and kind not in {table.kind for table in captured()}:
-        raise InvalidInput(f"{kind!r} is not on record; name a kind such as labeling.qapair.", field="kind")
+    if kind and kind not in holdable():
+        raise InvalidInput(
+            f"{kind!r} is not on record; expected one of: {', '.join(holdable())}.", field="kind"
+        )
     if object_id and not kind:
         raise InvalidInput("Say of which kind the row is.", field="kind")
     with context.because(reason, by=by):

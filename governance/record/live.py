@@ -1,7 +1,7 @@
 """Comparing live rows with the record: whoever takes the triggers down and changes a row is found by what it was.
 
 The record is read once, object by object; what its entries leave behind is compared with the rows, some hundred at a
-time, so that memory does not grow with either.
+time, so that memory does not grow with either. Values that were dropped are taken from their archives.
 """
 
 from __future__ import annotations
@@ -9,15 +9,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import connection, models
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from governance.models import RecordEntry
+from governance import derivations, lifting
+from governance.models import Derivation, RecordEntry, RowErasure
 from governance.record import postgresql, sqlite
+from governance.record.archiving import KeptValues
 from governance.record.tables import Table, captured
 from governance.record.verifier import Fault
 
@@ -41,7 +45,7 @@ class Told:
     def add(self, entry: Mapping[str, Any]) -> None:
         self.entry_id, self.version = entry["id"], entry["version"]
         self.is_there = entry["operation"] != "delete"
-        if (new := _new_of(entry["payload"])) is None or not self.is_there:
+        if (new := _new_of(entry["payload"] or entry.get("kept"))) is None or not self.is_there:
             self.columns = {}
         else:
             self.columns.update(new)
@@ -58,9 +62,13 @@ def _new_of(payload: str | None) -> dict[str, Any] | None:
 
 
 class Comparison:
-    """Listens to the record while it is read and keeps what differs in the rows: `faults`, `rows`, `unknown`."""
+    """Listens to the record while it is read and keeps what differs in the rows: `faults`, `rows`, `unknown`.
 
-    def __init__(self) -> None:
+    An entry whose values were dropped brings those of its archive, if any holds them, as `kept`.
+    """
+
+    def __init__(self, kept: KeptValues) -> None:
+        self.kept = kept
         self.tables = {table.kind: table for table in captured()}
         self.waiting: dict[str, list[Told]] = {}
         self.faults: list[Fault] = []
@@ -94,26 +102,31 @@ class Comparison:
         for told in waiting:
             image = live.get(told.object_id)
             self.unknown += told.is_there and image is not None and not image.keys() <= told.columns.keys()
-            if _problem(told, image) and len(self.faults) < FAULTS_KEPT and (fault := _still(table, told)):
+            if _problem(told, image) and len(self.faults) < FAULTS_KEPT and (fault := _still(table, told, self.kept)):
                 self.faults.append(fault)
 
 
-def _still(table: Table, told: Told) -> Fault | None:
+def _still(table: Table, told: Told, kept: KeptValues) -> Fault | None:
     """The difference, unless the row was only changed between reading its entries and reading the row."""
     for _ in range(LOOKS):
-        now = told_now(told.kind, told.object_id)
+        now = told_now(told.kind, told.object_id, kept)
         image = images(table, [told.object_id]).get(told.object_id)
-        if told_now(told.kind, told.object_id).version == now.version:
+        if told_now(told.kind, told.object_id, kept).version == now.version:
             problem = _problem(now, image)
             return _fault(now, problem) if problem else None
     return None
 
 
-def told_now(kind: str, object_id: str) -> Told:
+def told_now(kind: str, object_id: str, kept: KeptValues) -> Told:
+    """What the entries of one object say at this moment."""
     told = Told(kind, object_id)
-    entries = RecordEntry.objects.filter(kind=kind, object_id=object_id).with_values().order_by("version")
-    for entry in entries.iterator():
-        told.add({name: getattr(entry, name) for name in ("id", "version", "operation", "payload")})
+    entries = RecordEntry.objects.filter(kind=kind, object_id=object_id).with_values().select_related("sealed")
+    for entry in entries.order_by("version").iterator():
+        said = {name: getattr(entry, name) for name in ("id", "version", "operation", "payload")}
+        place = getattr(entry, "sealed", None)
+        if entry.payload is None and place is not None and not entry.why_erased:  # type: ignore[attr-defined]
+            said["kept"] = kept.payload(place.position, entry.values_digest)
+        told.add(said)
     return told
 
 
@@ -168,7 +181,12 @@ def images(table: Table, object_ids: Iterable[str]) -> dict[str, dict[str, Any]]
 
 def as_stored(table: Table, text: str) -> Any:
     """The key as the database holds it; None for what cannot be one."""
-    kind = sqlite.storage(table.model._meta.pk)
+    return key_of(table.model, text)
+
+
+def key_of(model: Any, text: str) -> Any:
+    """The key of a row of this model as the database holds it; None for what cannot be one."""
+    kind = sqlite.storage(model._meta.pk)
     try:
         return kind.get_db_prep_value(kind.to_python(text), connection)
     except (ValidationError, ValueError, OverflowError):
@@ -198,6 +216,32 @@ def unrecorded() -> Iterator[Fault]:
             )
 
 
+def loosened() -> Iterator[Fault]:
+    """Derivations that permit more than what they were made from: exits trust them.
+
+    Whoever opened one past the rules is on record as for any change, and yet asked nobody.
+    """
+    leave, now = lifting.in_force(), timezone.now()
+    for some in _batched(Derivation.objects.order_by("pk").iterator(chunk_size=ROWS_A_QUERY)):
+        keys = derivations.keys_of(some)
+        rows = derivations.rows_of({key for found in keys.values() for key in found})
+        for one in some:
+            above = [rows[key] for key in keys[one.pk] if key in rows]
+            permits = lifting.permits(above, lifting.reaching(one.scope, leave))
+            has_ended = one.until is not None and one.until <= now
+            if not has_ended and one.constraint.is_looser_than(permits):
+                yield Fault(
+                    kind=Derivation._meta.label_lower, object_id=str(one.pk),
+                    problem="it permits more than what it was made from: somebody changed it past the rules",
+                )  # fmt: skip
+
+
+def _batched(rows: Iterable[Any]) -> Iterator[list[Any]]:
+    rest = iter(rows)
+    while some := list(islice(rest, ROWS_A_QUERY)):
+        yield some
+
+
 def misaddressed() -> Iterator[Fault]:
     """Rows kept under the digest of their content whose content has another one."""
     for model in apps.get_models():
@@ -207,7 +251,12 @@ def misaddressed() -> Iterator[Fault]:
 
 def _misaddressed(model: type[models.Model]) -> Iterator[Fault]:
     for row in model._base_manager.order_by("pk").iterator(chunk_size=ROWS_A_QUERY):
-        if not row.has_its_digest():  # type: ignore[attr-defined]
+        kind, erased = model._meta.label_lower, getattr(row, "erased_at", None)
+        if erased is not None and not RowErasure.objects.filter(kind=kind, object_id=str(row.pk)).exists():
+            yield Fault(
+                kind=kind, object_id=str(row.pk), problem="it was emptied, and no erasure of it is on record",
+            )  # fmt: skip
+        elif erased is None and not row.has_its_digest():  # type: ignore[attr-defined]
             yield Fault(
                 kind=model._meta.label_lower, object_id=str(row.pk),
                 problem="its content does not have the digest under which it is kept: it was changed",

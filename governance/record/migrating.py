@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
@@ -21,6 +22,7 @@ from governance.models.record import RecordEntry, RecordValues
 from governance.record import postgresql, sqlite
 from governance.record.tables import Table, append_only, captured
 
+MAKERS: dict[str, Any] = {"sqlite": sqlite, "postgresql": postgresql}
 # What Django's own steps do to rows follows from the schema; any other step may do anything.
 OF_THE_SCHEMA = {
     OperationCategory.ADDITION, OperationCategory.ALTERATION, OperationCategory.REMOVAL, OperationCategory.MIXED,
@@ -57,6 +59,46 @@ def _recorded(step: Callable[..., None], name: str) -> Callable[..., None]:
             step(app_label, schema_editor, from_state, to_state)
 
     return run
+
+
+def put_on_record(*kinds: str) -> Callable[..., None]:
+    """A step for `RunPython`: rows of these kinds that are there before their table is on record are recorded as found.
+
+    Without it every check would call them extra. Elsewhere nothing may do this: it would excuse a row that somebody
+    inserted past the record.
+    """
+
+    def step(state: Any, schema_editor: Any) -> None:
+        with schema_editor.connection.cursor() as cursor:
+            for table in _tables_of(state, {table.name for table in captured()}):
+                if table.kind in kinds:
+                    _record_as_found(schema_editor.connection.vendor, cursor, table)
+
+    return step
+
+
+@dataclass(frozen=True)
+class _Found(Table):
+    """Rows of a table that are not on record yet, for as long as they are put there."""
+
+    @property
+    def name(self) -> str:
+        return "record_found_rows"
+
+
+def _record_as_found(vendor: str, cursor: Any, table: Table) -> None:
+    """Insert the rows into an empty table beside theirs, whose trigger records them under their own kind."""
+    maker = MAKERS[vendor]
+    found = _Found(model=table.model, left_out=table.left_out, hidden=table.hidden)
+    key, entry = maker.as_recorded(table)[0], RecordEntry._meta.db_table
+    cursor.execute(f'CREATE TABLE {found.name} AS SELECT * FROM "{table.name}" WHERE 1 = 0')  # noqa: S608 - our names
+    maker.record_inserts(cursor, found)
+    cursor.execute(
+        f'INSERT INTO {found.name} SELECT r.* FROM "{table.name}" r '  # noqa: S608 - names of tables
+        f"WHERE NOT EXISTS (SELECT 1 FROM {entry} e WHERE e.object_id = {key} AND e.kind = %s)",
+        [table.kind],
+    )
+    cursor.execute(f"DROP TABLE {found.name}")
 
 
 @contextmanager

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -20,10 +22,15 @@ from governance.record import archiving, erasing
 from governance.record.erasing import Wanted
 
 
-def kind_choices(kinds: Any) -> list[tuple[str, str]]:
+def kind_choices(kinds: Iterable[str]) -> list[tuple[str, str]]:
     """Kinds of row in words, for a form."""
-    named = [(table.kind, str(table.model._meta.verbose_name_plural).capitalize()) for table in kinds]
+    named = [(kind, str(apps.get_model(kind)._meta.verbose_name_plural).capitalize()) for kind in kinds]
     return sorted(named, key=lambda pair: pair[1])
+
+
+def _column_choices(columns: Mapping[str, list[str]]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The columns of each kind under its name. A column of several kinds is the same choice in each."""
+    return [(words, [(name, name) for name in columns[kind]]) for kind, words in kind_choices(columns)]
 
 
 class ErasureForm(forms.Form):
@@ -33,12 +40,13 @@ class ErasureForm(forms.Form):
     object_id = forms.CharField(
         required=False, max_length=100, label="Id of one row", help_text="As the record shows it. Or leave it empty:"
     )
-    column = forms.CharField(
-        required=False, max_length=100, label="Column", help_text="that holds a person’s identifier, such as email"
+    column = forms.ChoiceField(
+        required=False, label="Column", help_text="That holds a person’s identifier, such as email. They stand by kind."
     )
     value = forms.CharField(
         required=False, max_length=500, label="Identifier",
-        help_text="Every row that ever held exactly this. It is looked for and then forgotten.",
+        help_text="Every row that ever held exactly this; in a column of JSON, that held it anywhere. It is looked for "
+        "and then forgotten.",
     )  # fmt: skip
     reason = forms.CharField(
         required=False, max_length=2000, label="Reason", widget=forms.Textarea(attrs={"rows": 3}),
@@ -48,7 +56,9 @@ class ErasureForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["kind"].choices = kind_choices(erasing.erasable_kinds().values())
+        columns = erasing.columns_by_kind()
+        self.fields["kind"].choices = kind_choices(columns)
+        self.fields["column"].choices = [("", "—"), *_column_choices(columns)]
 
     @property
     def wanted(self) -> Wanted:
@@ -98,6 +108,7 @@ def _page(request: HttpRequest, form: ErasureForm, reach: Any, keys: list[str]) 
         "breadcrumbs": [{"label": "Compliance desk", "url": reverse("governance:compliance")}],
         "form": form,
         "reach": reach,
+        "is_on_record": reach is not None and reach.kind in erasing.erasable_kinds(),
         "keys": keys[:20],
         "more": max(0, len(keys) - 20),
     }

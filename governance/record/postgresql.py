@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from governance.context import Acting
-from governance.models.record import Erasure, RecordEntry, RecordValues, SealedEntry
+from governance.models.record import Erasure, RecordEntry, RecordValues, RowErasure, SealedEntry
 from governance.models.retention import LegalHold, RecordArchive
-from governance.record.tables import Table, append_only, captured, readable_histories
+from governance.record import guards
+from governance.record.tables import Table, append_only, captured, emptied, readable_histories
 
 ENTRY, VALUES, ERASURE = RecordEntry._meta.db_table, RecordValues._meta.db_table, Erasure._meta.db_table
 HOLD, ARCHIVE, SEALED = LegalHold._meta.db_table, RecordArchive._meta.db_table, SealedEntry._meta.db_table
+ROW_ERASURE = RowErasure._meta.db_table
 # Local to its transaction, so that a connection never acts for the person who used it before.
 SETTING = "workbench.context"
 
@@ -184,6 +186,61 @@ END $record$
 """
 
 
+ROW_ON_HOLD = (
+    f"EXISTS (SELECT 1 FROM {HOLD} h WHERE h.lifted_at IS NULL AND h.kind IN ('', {{0}}.kind) "
+    "AND h.object_id IN ('', {0}.object_id))"
+)
+
+# $1 kind, $2 column of the key, $3 columns that an erasure empties.
+KEEP_EMPTIED = f"""
+CREATE OR REPLACE FUNCTION record_keep_emptied() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = {{schema}}, pg_temp AS $record$
+DECLARE
+    emptied text[] := TG_ARGV[2];
+BEGIN
+    IF TG_OP = 'UPDATE' AND to_jsonb(NEW) - emptied - 'erased_at' = to_jsonb(OLD) - emptied - 'erased_at'
+       AND OLD.erased_at IS NULL AND NEW.erased_at IS NOT NULL
+       AND NOT EXISTS (SELECT 1 FROM unnest(emptied) name WHERE to_jsonb(NEW) ->> name IS NOT NULL)
+       AND EXISTS (SELECT 1 FROM {ROW_ERASURE} x
+                   WHERE x.kind = TG_ARGV[0] AND x.object_id = to_jsonb(OLD) ->> TG_ARGV[1]) THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION '% only grows: its rows are emptied by an erasure or stay as they are', TG_TABLE_NAME
+    USING ERRCODE = 'integrity_constraint_violation';
+END $record$
+"""
+
+HOLD_ROW = f"""
+CREATE OR REPLACE FUNCTION record_hold_row() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = {{schema}}, pg_temp AS $record$
+BEGIN
+    IF {ROW_ON_HOLD.format("NEW")} THEN
+        RAISE EXCEPTION '% is on legal hold: it is kept until the hold is lifted', NEW.kind
+        USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END $record$
+"""
+
+
+def _empty() -> str:
+    """Empties the rows whose erasure was written down."""
+    statements = "".join(
+        f"""
+    UPDATE "{model._meta.db_table}" r SET {", ".join(f'"{column}" = NULL' for column in model.emptied_columns)},
+        erased_at = x.erased_at FROM erasures x
+        WHERE x.kind = '{kind}' AND r."{model._meta.pk.column}"::text = x.object_id AND r.erased_at IS NULL;"""
+        for kind, model in sorted(emptied().items())
+    )
+    return f"""
+CREATE OR REPLACE FUNCTION record_empty() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = {{schema}}, pg_temp AS $record$
+BEGIN{statements}
+    RETURN NULL;
+END $record$
+"""
+
+
 def _tracked_key(history: Any) -> str:
     """The column that holds the key of the row whose versions these are."""
     return str(history.instance_type._meta.pk.column)
@@ -214,7 +271,10 @@ EVENTS = (
     ("record_change", "UPDATE", "OLD TABLE AS old_rows NEW TABLE AS new_rows"),
     ("record_delete", "DELETE", "OLD TABLE AS old_rows"),
 )
-FUNCTIONS = (CAPTURE, KEEP, KEEP_WHOLE, KEEP_VALUES, HOLD_ERASURE, DROP_VALUES, KEEP_HISTORY)
+FUNCTIONS = (
+    CAPTURE, KEEP, KEEP_WHOLE, KEEP_VALUES, HOLD_ERASURE, DROP_VALUES, KEEP_HISTORY, KEEP_EMPTIED, HOLD_ROW,
+    *guards.FUNCTIONS,
+)  # fmt: skip
 
 
 def say(acting: Acting) -> str:
@@ -240,6 +300,18 @@ def triggers() -> dict[tuple[str, str], str]:
     for kind, history in readable_histories().items():
         name, key = history._meta.db_table, _tracked_key(history)
         made[name, "record_keep"] = _rows(name, f"record_keep_history('{kind}', '{key}')")
+    for kind, model in emptied().items():
+        name, columns = model._meta.db_table, _array(frozenset(model.emptied_columns))
+        made[name, "record_keep"] = _rows(
+            name, f"record_keep_emptied('{kind}', '{model._meta.pk.column}', '{columns}')"
+        )
+    made[ROW_ERASURE, "record_hold"] = (
+        f'BEFORE INSERT ON "{ROW_ERASURE}" FOR EACH ROW EXECUTE FUNCTION record_hold_row()'
+    )
+    made[ROW_ERASURE, "record_empty"] = (
+        f'AFTER INSERT ON "{ROW_ERASURE}" REFERENCING NEW TABLE AS erasures FOR EACH STATEMENT '
+        "EXECUTE FUNCTION record_empty()"
+    )
     made[ERASURE, "record_hold"] = f'BEFORE INSERT ON "{ERASURE}" FOR EACH ROW EXECUTE FUNCTION record_hold_erasure()'
     made[ERASURE, "record_erase"] = (
         f'AFTER INSERT ON "{ERASURE}" REFERENCING NEW TABLE AS erasures FOR EACH STATEMENT '
@@ -248,7 +320,7 @@ def triggers() -> dict[tuple[str, str], str]:
     made[ARCHIVE, "record_drop"] = f'AFTER UPDATE ON "{ARCHIVE}" FOR EACH ROW EXECUTE FUNCTION record_drop()'
     made[VALUES, "record_keep"] = _rows(VALUES, "record_keep_values")
     made[VALUES, "record_keep_whole"] = _statement(VALUES, "record_keep_whole")
-    return made
+    return made | guards.on_postgresql()
 
 
 def _capture(table: Table, event: str, rows: str) -> str:
@@ -269,6 +341,21 @@ def as_recorded(table: Table) -> tuple[str, str]:
 def value_said(side: str, column: str) -> str:
     """SQL of one column, old or new, in the values v, as text."""
     return f"(v.payload::jsonb -> '{side}' ->> '{column}')"
+
+
+def json_said(side: str, column: str) -> str:
+    """SQL of one column, old or new, in the values v, as JSON."""
+    return f"v.payload::jsonb -> '{side}' -> '{column}'"
+
+
+def holds_text(document: str) -> str:
+    """SQL: a key or a value anywhere in the JSON document contains the text of one parameter, `%(text)s`."""
+    keys = 'strict $.** ? (@.type() == "object").keyvalue().key'
+    return (
+        f"(EXISTS (SELECT 1 FROM jsonb_path_query({document}, 'strict $.**') t "
+        "WHERE jsonb_typeof(t) IN ('string', 'number', 'boolean') AND strpos(t #>> '{}', %(text)s) > 0) "
+        f"OR EXISTS (SELECT 1 FROM jsonb_path_query({document}, '{keys}') t WHERE strpos(t #>> '{{}}', %(text)s) > 0))"
+    )
 
 
 def _array(columns: frozenset[str]) -> str:
@@ -309,6 +396,12 @@ def install_for_now(cursor: Any, tables: Sequence[Table]) -> None:
         cursor.execute(f'ALTER TABLE "{table}" ENABLE ALWAYS TRIGGER {name}')
 
 
+def record_inserts(cursor: Any, table: Table) -> None:
+    """Record what is inserted into this table from now on."""
+    name, event, rows = EVENTS[0]
+    cursor.execute(f"CREATE TRIGGER {name} {_capture(table, event, rows)}")
+
+
 def _as_told(name: str, rest: str) -> str:
     """A trigger as PostgreSQL tells it, without quotes."""
     return f"CREATE TRIGGER {name} {rest}".replace('"', "")
@@ -317,7 +410,7 @@ def _as_told(name: str, rest: str) -> str:
 def _functions(cursor: Any) -> list[str]:
     cursor.execute("SELECT quote_ident(current_schema())")
     schema = cursor.fetchone()[0]
-    functions = (*FUNCTIONS, _erase())
+    functions = (*FUNCTIONS, _erase(), _empty())
     return [function.format(schema=schema) if "{schema}" in function else function for function in functions]
 
 

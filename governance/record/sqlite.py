@@ -14,13 +14,15 @@ from django.db import models
 from django.utils import timezone
 
 from governance import context
-from governance.models.record import Erasure, RecordEntry, RecordValues, SealedEntry
+from governance.models.record import Erasure, RecordEntry, RecordValues, RowErasure, SealedEntry
 from governance.models.retention import LegalHold, RecordArchive
-from governance.record.tables import Table, append_only, captured, readable_histories
+from governance.record import guards
+from governance.record.tables import Table, append_only, captured, emptied, ours, readable_histories
 from governance.record.verifier import ZEROS, sha256_hex, values_digest
 
 ENTRY, VALUES, ERASURE = RecordEntry._meta.db_table, RecordValues._meta.db_table, Erasure._meta.db_table
 HOLD, ARCHIVE, SEALED = LegalHold._meta.db_table, RecordArchive._meta.db_table, SealedEntry._meta.db_table
+ROW_ERASURE = RowErasure._meta.db_table
 HIDDEN = "'(hidden)'"
 
 
@@ -54,7 +56,11 @@ def triggers() -> dict[str, str]:
     made = of_tables(captured(), append_only())
     for kind, history in readable_histories().items():
         made |= _forgetful(kind, history)
-    return made | _erasable()
+    for kind, model in emptied().items():
+        made |= _emptied(kind, model)
+    for table in ours():
+        made |= _closed(table)
+    return made | _erasable() | guards.on_sqlite()
 
 
 def _capture(table: Table) -> dict[str, str]:
@@ -154,6 +160,16 @@ def _growing(model: type[models.Model]) -> dict[str, str]:
     return _kept(table, refuse, update=f'BEFORE UPDATE ON "{table}"')
 
 
+def _closed(table: str) -> dict[str, str]:
+    """Rows of this table are not on record; connections that lack our functions cannot write them."""
+    refuse = f"SELECT RAISE(ABORT, 'only the application writes {table}');"
+    return {
+        f"record_ours_{event}_{table}": f'CREATE TRIGGER "record_ours_{event}_{table}" BEFORE {event.upper()} '
+        f"ON \"{table}\" WHEN record_context('door') IS NULL BEGIN {refuse} END"
+        for event in ("insert", "update", "delete")
+    }
+
+
 def _kept(table: str, refuse: str, *, update: str) -> dict[str, str]:
     """REPLACE counts as a deletion on our connections; others lack the function, so they cannot insert at all."""
     heads = {
@@ -211,6 +227,41 @@ def _erasable() -> dict[str, str]:
     }
 
 
+def _row_on_hold(row: str) -> str:
+    """Whether a legal hold covers the row that an erasure of a row names."""
+    return (
+        f"EXISTS (SELECT 1 FROM {HOLD} h WHERE h.lifted_at IS NULL AND h.kind IN ('', {row}.kind) "
+        f"AND h.object_id IN ('', {row}.object_id))"
+    )
+
+
+def _emptied(kind: str, model: Any) -> dict[str, str]:
+    """Rows of this kind are never changed but emptied, when their erasure is written down and no hold covers them."""
+    table, gone = model._meta.db_table, [*model.emptied_columns, "erased_at"]
+    key = _uuid(f"OLD.{_q(model._meta.pk)}", model._meta.pk)
+    kept = [f"NEW.{_q(field)} IS OLD.{_q(field)}" for field in model._meta.concrete_fields if field.column not in gone]
+    empty = [f'NEW."{column}" IS NULL' for column in model.emptied_columns]
+    written = f"EXISTS (SELECT 1 FROM {ROW_ERASURE} x WHERE x.kind = '{kind}' AND x.object_id = {key})"
+    allowed = " AND ".join([*kept, *empty, "OLD.erased_at IS NULL", "NEW.erased_at IS NOT NULL", written])
+    refuse = f"SELECT RAISE(ABORT, '{table} only grows: its rows are emptied by an erasure or stay as they are');"
+    hold, empties = f"record_hold_{table}", f"record_empty_{table}"
+    cleared = ", ".join([f'"{column}" = NULL' for column in model.emptied_columns])
+    is_uuid = isinstance(storage(model._meta.pk), models.UUIDField)
+    stored = "replace(NEW.object_id, '-', '')" if is_uuid else "NEW.object_id"
+    return _kept(table, refuse, update=f'BEFORE UPDATE ON "{table}" WHEN NOT ({allowed})') | {
+        hold: (
+            f'CREATE TRIGGER "{hold}" BEFORE INSERT ON {ROW_ERASURE} WHEN NEW.kind = \'{kind}\' '
+            f"AND {_row_on_hold('NEW')} "
+            f"BEGIN SELECT RAISE(ABORT, '{table} is on legal hold: it is kept until the hold is lifted'); END"
+        ),
+        empties: (
+            f'CREATE TRIGGER "{empties}" AFTER INSERT ON {ROW_ERASURE} WHEN NEW.kind = \'{kind}\' BEGIN '
+            f'UPDATE "{table}" SET {cleared}, erased_at = NEW.erased_at '
+            f"WHERE {_q(model._meta.pk)} = {stored} AND erased_at IS NULL; END"
+        ),
+    }
+
+
 def _forgetful(kind: str, history: Any) -> dict[str, str]:
     """The readable versions of a row go with the first of its entries that is erased, and not otherwise."""
     table, key = history._meta.db_table, history.instance_type._meta.pk
@@ -247,6 +298,19 @@ def value_said(side: str, column: str) -> str:
     return f"CAST(json_extract(v.payload, '$.{side}.\"{column}\"') AS TEXT)"
 
 
+def json_said(side: str, column: str) -> str:
+    """SQL of one column, old or new, in the values v, as JSON."""
+    return f"v.payload -> '$.{side}.\"{column}\"'"
+
+
+def holds_text(document: str) -> str:
+    """SQL: a key or a value anywhere in the JSON document contains the text of one parameter, `%(text)s`."""
+    return (
+        f"EXISTS (SELECT 1 FROM json_tree({document}) t "
+        "WHERE instr(CAST(t.atom AS TEXT), %(text)s) > 0 OR instr(CAST(t.key AS TEXT), %(text)s) > 0)"
+    )
+
+
 def install(cursor: Any) -> None:
     """Make every trigger anew. The caller holds a transaction."""
     install_for_now(cursor, triggers())
@@ -267,6 +331,11 @@ def of_tables(tables: Sequence[Table], growing: Sequence[type[models.Model]]) ->
     for model in growing:
         made |= _growing(model)
     return made
+
+
+def record_inserts(cursor: Any, table: Table) -> None:
+    """Record what is inserted into this table from now on."""
+    cursor.execute(_capture(table)[f"record_insert_{table.name}"])
 
 
 def standing(cursor: Any) -> set[str]:

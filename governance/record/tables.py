@@ -1,7 +1,8 @@
 """Which tables are on record, which of their columns, and which tables only ever grow.
 
 A model is on record when it is `Tracked`, holds a constraint, grants a right, links two such models, or says
-`recorded = True`. It only grows when it says `append_only = True` or keeps readable history.
+`recorded = True`. It only grows when it says `append_only = True` or keeps readable history; with
+`emptied_columns` an erasure may empty those.
 """
 
 from __future__ import annotations
@@ -16,13 +17,39 @@ from django.db import models
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from governance.models import ConstrainedModel, Tracked
-from governance.models.record import Checkpoint, Erasure, RecordEntry, RecordValues, SealedEntry, SigningKey
+from governance.models.record import (
+    Checkpoint,
+    Erasure,
+    RecordEntry,
+    RecordValues,
+    RowErasure,
+    SealedEntry,
+    SigningKey,
+)
 
 RECORD_MODELS: tuple[type[models.Model], ...] = (
-    RecordEntry, RecordValues, Erasure, SigningKey, Checkpoint, SealedEntry,
+    RecordEntry, RecordValues, Erasure, RowErasure, SigningKey, Checkpoint, SealedEntry,
 )  # fmt: skip
-# Django's own tables that decide who may do what.
-FOREIGN = frozenset({"auth.group"})
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """What a model of another project would say of itself, were it ours."""
+
+    derived_columns: tuple[str, ...] = ()
+    hidden_columns: tuple[str, ...] = ()
+
+
+OUR_APPS = frozenset({"governance", "workbench", "labeling", "training"})
+# What the permissions of a role mean. Django writes them itself after each migration.
+MEANINGS = frozenset({"auth.permission", "contenttypes.contenttype"})
+# Tables of Django and allauth that decide who may do what, and who is who. When something was used last is no change.
+FOREIGN = {
+    "auth.group": Foreign(),
+    "account.emailaddress": Foreign(),
+    "mfa.authenticator": Foreign(derived_columns=("last_used_at",), hidden_columns=("data",)),
+    "socialaccount.socialaccount": Foreign(derived_columns=("last_login",), hidden_columns=("extra_data",)),
+}
 
 
 @dataclass(frozen=True)
@@ -67,6 +94,18 @@ def append_only() -> tuple[type[models.Model], ...]:
 
 
 @cache
+def emptied() -> dict[str, Any]:
+    """Models that only grow and whose rows an erasure may empty: their `emptied_columns`, at their `erased_at`."""
+    return {model._meta.label_lower: model for model in apps.get_models() if hasattr(model, "emptied_columns")}
+
+
+@cache
+def holdable() -> tuple[str, ...]:
+    """Kinds of row of which something is kept that a legal hold can keep: on record, or in rows that can be emptied."""
+    return tuple(sorted({*(table.kind for table in captured()), *emptied()}))
+
+
+@cache
 def readable_histories() -> dict[str, type[models.Model]]:
     """The history that simple-history keeps of each kind of row."""
     kept = (model for model in apps.get_models() if hasattr(model, "history_id") and hasattr(model, "instance_type"))
@@ -77,6 +116,20 @@ def readable_histories() -> dict[str, type[models.Model]]:
 def table_names() -> frozenset[str]:
     """The tables that may be written only while every trigger stands."""
     return frozenset(table.name for table in captured()) | {model._meta.db_table for model in append_only()}
+
+
+@cache
+def ours() -> tuple[str, ...]:
+    """Tables that are not on record and yet decide what is done: work that waits, and what permissions mean.
+
+    Where the database can tell, only this application writes them.
+    """
+    kept = {model._meta.db_table for model in apps.get_models() if model._meta.managed and _is_ours(model)}
+    return tuple(sorted(kept - table_names()))
+
+
+def _is_ours(model: type[models.Model]) -> bool:
+    return model._meta.app_label in OUR_APPS or model._meta.label_lower in MEANINGS
 
 
 def _captured_models() -> Iterator[type[models.Model]]:
@@ -105,8 +158,9 @@ def _only_grows(model: type[models.Model]) -> bool:
 
 
 def _table(model: type[models.Model]) -> Table:
+    said: Any = FOREIGN.get(model._meta.label_lower, model)
     return Table(
         model=model,
-        left_out=frozenset(getattr(model, "derived_columns", ())),
-        hidden=frozenset(getattr(model, "hidden_columns", ())),
+        left_out=frozenset(getattr(said, "derived_columns", ())),
+        hidden=frozenset(getattr(said, "hidden_columns", ())),
     )

@@ -83,8 +83,11 @@ def lifted(using: str = "default") -> Iterator[None]:
     try:
         yield
     finally:
-        install(using)
-        _are_down = False
+        try:
+            connections[using].check_constraints()
+            install(using)
+        finally:
+            _are_down = False
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from bisect import bisect_right
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,17 +52,19 @@ def verify(*, most: int = 100) -> Findings:
         unattributed=RecordEntry.objects.filter(door="").count(),
     )
     found.unsealed = found.entries - found.sealed
-    rows = live.Comparison()
-    for fault in _faults(rows):
-        found.faults.append(fault)
-        if len(found.faults) >= most:
-            found.notes.append(f"Stopped after {most} faults.")
-            break
+    with closing(archiving.KeptValues()) as kept:
+        rows = live.Comparison(kept)
+        for fault in _faults(rows):
+            found.faults.append(fault)
+            if len(found.faults) >= most:
+                found.notes.append(f"Stopped after {most} faults.")
+                break
     found.rows = rows.rows
     if rows.unknown:
         found.notes.append(
-            f"{rows.unknown} live rows hold columns that no entry here names: added by a migration, erased or "
-            "archived, and not changed since. What they hold cannot be compared."
+            f"{rows.unknown} live rows hold columns that no entry here or in an archive names: added by a migration, "
+            "erased, or archived in a file that cannot be read, and not changed since. What they hold cannot be "
+            "compared."
         )
     found.notes += [
         f"{archive} still holds values whose erasure was approved; the next archiving writes it anew."
@@ -82,10 +85,11 @@ def _faults(rows: live.Comparison) -> Iterator[Fault]:
         yield Fault(problem=f"the trigger {name} is missing or is not what it should be")
     keys, unreadable_keys = _keys()
     checkpoints, unreadable_checkpoints = _checkpoints()
-    yield from verifier.check_chains(rows.following(entries()))
+    yield from verifier.check_chains(rows.following(entries(rows.kept)))
     yield from rows.faults
     yield from live.unrecorded()
     yield from live.misaddressed()
+    yield from live.loosened()
     yield from verifier.check_range(_leaves(), checkpoints)
     yield from unreadable_keys
     yield from verifier.check_keys(keys, verify=signing.verify)
@@ -100,8 +104,8 @@ def _faults(rows: live.Comparison) -> Iterator[Fault]:
         yield from archiving.faults_of(archive)
 
 
-def entries() -> Iterator[dict[str, Any]]:
-    """Every entry with its values, object by object, as the verifier reads it."""
+def entries(kept: archiving.KeptValues | None = None) -> Iterator[dict[str, Any]]:
+    """Every entry with its values, object by object, as the verifier reads it; with what archives hold as `kept`."""
     values = RecordValues.objects.filter(pk=OuterRef("pk"))
     rows = (
         RecordEntry.objects.order_by("object_id", "kind", "version", "id")
@@ -117,6 +121,8 @@ def entries() -> Iterator[dict[str, Any]]:
     dropped = list(archives.values_list("first", "last"))
     for entry in rows.iterator(chunk_size=5_000):
         # Values that an archive keeps are checked there.
+        if kept is not None and entry["payload"] is None and not entry["erased"]:
+            entry["kept"] = kept.payload(entry["position"], entry["values_digest"])
         entry["erased"] = entry["erased"] or (entry["payload"] is None and _is_within(dropped, entry["position"]))
         yield entry
 

@@ -10,9 +10,11 @@ from django.urls import reverse
 
 from governance.admin_base import DeskAdmin, ReasonForm, Step
 from governance.models import Declassification, TagRule
+from governance.portal import related
 from governance.portal.marks import chip, use_strip
 from governance.portal.strip import strip_of
 from governance.rules import declassifications
+from governance.rules.leave import sources_in_words
 from governance.uses import Classification, uses_in
 
 
@@ -27,11 +29,11 @@ class TagRuleAdmin(DeskAdmin):
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         context = super().page_context(request, row)
-        if not request.user.has_perm("governance.change_tagrule"):
-            return context
-        url = reverse("governance:tag-rule-change", args=[row.pk])
-        change = {"label": "Change", "url": url, "style": "primary", "method": "get", "confirm": ""}
-        return context | {"object_actions": [change, *context["object_actions"]]}
+        actions = [*context["object_actions"], *related.links_of(row._meta.label_lower, row.pk, request.user)]
+        if request.user.has_perm("governance.change_tagrule"):
+            url = reverse("governance:tag-rule-change", args=[row.pk])
+            actions.insert(0, {"label": "Change", "url": url, "style": "primary", "method": "get", "confirm": ""})
+        return context | {"object_actions": actions}
 
     @admin.display(description="Permits")
     def permits(self, rule: TagRule) -> Any:
@@ -78,10 +80,13 @@ class DeclassificationAdmin(DeskAdmin):
         tones = {"asked for": "attention", "in force": "permitted"}
         return chip(one.standing, tones.get(one.standing, "plain"))
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """With the sources that this person may see by name."""
+        one = super().get_object(request, object_id, from_field)
+        if one is not None:
+            one.sources_named = sources_in_words([one], request.user)[0]
+        return one
+
     @admin.display(description="Lifted sources")
-    def from_sources(self, one: Declassification) -> str:
-        return "; ".join(
-            f"{source['label']}: {', '.join(uses_in(source['uses'])) or 'no use'}, "
-            f"{Classification(source['classification']).label}"
-            for source in one.lifted
-        )
+    def from_sources(self, one: Any) -> str:
+        return str(one.sources_named)

@@ -53,13 +53,24 @@ def scope_of(derivation: Derivation) -> dict[str, str]:
     :raises InvalidInput: they were made by more than one tool, or by none.
     """
     scope = derivation.scope
-    if not lifting.is_made_by_one_tool(scope):
-        raise InvalidInput(
-            "This was made from what several tools made, so leave for one of them would not reach it. Ask at a row "
-            "that one template or one labelset made.",
-            field="scope",
-        )
+    if refusal := why_no_leave(derivation):
+        raise InvalidInput(refusal, field="scope")
     return {name: scope[name] for name in (*lifting.TOOLS, "sheet") if name in scope}
+
+
+def why_no_leave(derivation: Derivation) -> str:
+    """Why leave cannot be asked for at these rows, with what to do instead; empty where it can."""
+    if lifting.is_made_by_one_tool(derivation.scope):
+        return ""
+    if not derivation.scope.get(lifting.JOINED) and not lifting.tools_of(derivation.scope):
+        return (
+            "Leave is given for what a template or a labelset makes, and this was made by neither. Ask that the "
+            "constraint of a source be relaxed instead."
+        )
+    return (
+        "This was made from what several tools made, so leave for one of them would not reach it. Ask at a row that "
+        "one template or one labelset made, and use that row; or ask that the constraint of a source be relaxed."
+    )
 
 
 def words_of(scope: dict[str, str]) -> str:
@@ -149,13 +160,13 @@ def _is_lifted(source: ConstrainedModel, leave: Leave) -> bool:
 def _source(one: ConstrainedModel) -> dict[str, Any]:
     own = one.own_constraint
     return {
-        "kind": one._meta.label_lower, "id": str(one.pk), "label": f"{one.kind_word} {one}", "uses": own.uses,
-        "classification": own.classification,
+        "kind": one._meta.label_lower, "id": str(one.pk), "label": f"{one.kind_word} {one}", "word": one.kind_word,
+        "uses": own.uses, "classification": own.classification,
     }  # fmt: skip
 
 
 def shown(one: Declassification) -> dict[str, Any]:
-    """What the approver decides on; JSON-safe."""
+    """What the approver decides on; JSON-safe. Sources by kind and id: whoever asks may not see them by name."""
     return {
         "for": one.scope_label,
         "scope": one.scope,
@@ -165,7 +176,8 @@ def shown(one: Declassification) -> dict[str, Any]:
         "reason": one.usage_reason,
         "lifted": [
             {
-                "source": source["label"],
+                "source": source.get("word") or str(apps.get_model(source["kind"])._meta.verbose_name),
+                "id": source["id"],
                 "permits now": uses_in(source["uses"]),
                 "classification now": Classification(source["classification"]).label,
             }
@@ -179,9 +191,7 @@ def ask_again(one: Declassification, request: ApprovalRequest, by: User, reason:
     """Ask once more for what came to nothing, with what it would change now."""
     access.require(by, "governance.request_relaxation", one)
     report = what_if(declassification=one, by=by).as_json()
-    return desk.request_approval(
-        gate=GATE, subject=one, by=by, reason=reason, payload=shown(one) | {"what_if": report}
-    )
+    return desk.request_approval(gate=GATE, subject=one, by=by, reason=reason, payload=shown(one) | {"what_if": report})
 
 
 def perform(one: Declassification, request: ApprovalRequest, by: User) -> None:
@@ -189,9 +199,17 @@ def perform(one: Declassification, request: ApprovalRequest, by: User) -> None:
 
     :raises InvalidInput: its end has passed meanwhile.
     """
-    if one.permitted_until is None or one.permitted_until <= timezone.now():
-        raise InvalidInput("The end of this leave has passed while it waited. Have it asked for anew.", field="until")
+    check(one)
     _start(one, by)
+
+
+def check(one: Declassification) -> None:
+    """:raises InvalidInput: its end has passed, so it would permit nothing."""
+    if one.permitted_until is None or one.permitted_until <= timezone.now():
+        raise InvalidInput(
+            f"This leave would have ended on {one.permitted_until:%Y-%m-%d %H:%M} UTC, which is past. Ask for it anew "
+            "on “Why” of a row that it is for, with a later end.", field="until",
+        )  # fmt: skip
 
 
 def _start(one: Declassification, by: User) -> None:
@@ -254,9 +272,7 @@ def _end_expired(pk: Any) -> bool:
 def _before_and_after(one: Declassification) -> tuple[constraints.Terms, constraints.Terms]:
     """What the lifted sources permit together, and what with this leave while it lasts."""
     together = combine(Constraint(source["uses"], source["classification"]) for source in one.lifted)
-    granted = Constraint(
-        together.uses | one.grants_uses, min(together.classification, one.grants_classification)
-    )
+    granted = Constraint(together.uses | one.grants_uses, min(together.classification, one.grants_classification))
     return _terms(together, one.usage_reason), _terms(granted, one.usage_reason)
 
 

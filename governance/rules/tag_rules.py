@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from governance import access, constraints, context, desk, tags, whatif
+from governance import access, constraints, context, derivations, desk, tags, whatif
 from governance.errors import InvalidInput, LooserThanNow, ReasonRequired
 from governance.models import TagRule
 from governance.uses import ALL_USES, Classification, Constraint, classification_of, mask_of, uses_in
@@ -67,6 +68,13 @@ class Rule:
     @property
     def constraint(self) -> Constraint:
         return Constraint(self.allowed_uses, self.data_classification)
+
+    def as_terms(self) -> constraints.Terms:
+        """As a constraint of the tag itself, for the list of changes."""
+        return constraints.Terms(
+            allowed_uses=self.allowed_uses, prohibited_uses=0, data_classification=self.data_classification,
+            usage_reason=self.reason,
+        )  # fmt: skip
 
 
 NO_RULE = Rule(allowed_uses=ALL_USES, data_classification=Classification.PUBLIC, reason="")
@@ -173,10 +181,13 @@ def _write(rule: TagRule, before: Rule, terms: Rule, by: User) -> TagRule:
     with context.because(terms.reason, by=by):
         rule.save()
     rules[rule.tag] = rule
-    for row in _carrying(rule.tag):
-        wanted = _following(row, rules) if row.pk in followers else _keeping(row, rule, before, terms)
-        if wanted.constraint != row.own_constraint:
-            constraints.apply_terms(row=row, terms=wanted, by=by)
+    carrying = _carrying(rule.tag)
+    wanted = [_following(row, rules) if row.pk in followers else _keeping(row, rule, before, terms) for row in carrying]
+    changed = [(row, new) for row, new in zip(carrying, wanted, strict=True) if new.constraint != row.own_constraint]
+    kinds = Counter(str(row._meta.verbose_name_plural) for row, _ in changed)
+    constraints.put_on_record(rule, f"tag {rule.tag}", before.as_terms(), terms.as_terms(), reached=dict(kinds), by=by)
+    for row, new in changed:
+        constraints.apply_terms(row=row, terms=new, by=by)
     return rule
 
 
@@ -218,6 +229,12 @@ def _says_what_its_tags_say(row: Any, rules: Mapping[str, TagRule]) -> bool:
 def _carrying(tag: str) -> list[Any]:
     """The rows that carry the tag, locked, in the order of their keys."""
     return [row for carriers in _carriers for row in carriers(tag).select_for_update().order_by("pk")]
+
+
+def keys_carrying(tag: str) -> list[derivations.Key]:
+    """Kind and id of each row that carries the tag now."""
+    found = (carriers(tag).order_by("pk") for carriers in _carriers)
+    return [(rows.model._meta.label_lower, pk) for rows in found for pk in rows.values_list("pk", flat=True)]
 
 
 def _locked(rule: TagRule) -> TagRule:

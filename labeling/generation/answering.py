@@ -19,6 +19,7 @@ from labeling.generation.inheriting import bind
 from labeling.generation.models import Mode, QAPair, TrainingSheet
 from labeling.generation.recipes import Recipe
 from labeling.labels import contents
+from labeling.labels.models import ERASED
 from labeling.prompts.files import reader_of
 from labeling.schemas.errors import AnswerUnreadable
 from labeling.schemas.validation import parse_answer, validate_answer
@@ -109,6 +110,7 @@ class Answering:
         bodies: dict[str, Any] = {}
         for pair in pairs:
             apply_answer(pair, answers[str(pair.pk)], self.recipe, bodies)
+        _refuse_erased(pairs, bodies)
         bind(pairs, answers)
         contents.keep(bodies)
         QAPair.objects.bulk_update(pairs, WRITTEN, batch_size=WRITTEN_AT_ONCE)
@@ -149,6 +151,17 @@ def apply_answer(pair: QAPair, answer: Answer, recipe: Recipe, bodies: dict[str,
     pair.error = answer.error or _take_data(pair, answer.text, recipe, bodies)
     if pair.error:
         pair.work_state = QAPair.Work.FAILED
+
+
+def _refuse_erased(pairs: Sequence[QAPair], bodies: dict[str, Any]) -> None:
+    """An answer that was erased does not come back from a model."""
+    erased = contents.erased_among(bodies, what="answer")
+    for pair in pairs:
+        if pair.answer_id in erased:
+            pair.error, pair.work_state = erased[pair.answer_id].message, QAPair.Work.FAILED
+            pair.answer_id, pair.model_facts = None, pair.model_facts | {"raw": ERASED}
+    for key in erased:
+        del bodies[key]
 
 
 def _take_data(pair: QAPair, text: str, recipe: Recipe, bodies: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from governance.api.fields import ChoiceField, ReasonSerializer, ScopedRelatedFi
 from governance.api.views import ScopedViewSet, ShareActions, accepted
 from governance.uses import Classification, uses_in
 from labeling.generation import derived, services
-from labeling.generation.models import GenerationConfig, Mode, TrainingSheet
+from labeling.generation.models import GenerationConfig, Mode, QAPair, TrainingSheet
 from labeling.generation.previewing import Preview
 from labeling.generation.selectors import Progress, progress_of
 from labeling.labelsets.models import LabelsetVersion
@@ -154,6 +154,16 @@ class GenerationPreviewSerializer(serializers.Serializer):
         return str(Classification(preview.classification).label)
 
 
+class UndoneSerializer(serializers.ModelSerializer):
+    """The pair that waits for review again."""
+
+    pair = serializers.UUIDField(source="pk")
+
+    class Meta:
+        model = QAPair
+        fields = ("pair", "item_ref", "status", "version")
+
+
 class OutcomeSerializer(serializers.Serializer):
     """How many were decided, left as they were (already decided), or refused, and why (the first 200)."""
 
@@ -234,6 +244,13 @@ class TrainingSheetViewSet(ShareActions, ScopedViewSet):
     def keep(self, request: Request, pk: str | None = None) -> Response:
         """Offer what a failed or cancelled generation made for review."""
         return self.shown(services.keep_what_is_there(training_sheet=self.get_object(), by=request.user))
+
+    @extend_schema(request=None, responses=UndoneSerializer)
+    @action(detail=True, methods=["post"], url_path="undo-last")
+    def undo_last(self, request: Request, pk: str | None = None) -> Response:
+        """Take back your newest decision here that still stands; again for the one before it."""
+        pair = review.undo_last(training_sheet=self.get_object(), by=request.user)
+        return Response(UndoneSerializer(pair).data)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"], url_path="finish-review")

@@ -11,7 +11,7 @@ from governance.models import Derivation
 from labeling.generation.errors import ItemUnanswered
 from labeling.generation.models import Mode, QAPair, TrainingSheet
 from labeling.generation.recipes import Recipe
-from labeling.labels.contents import digest
+from labeling.labels.contents import digest, erased_among
 from labeling.labels.models import CanonicalLabel, Content
 from labeling.labelsets.models import LabelsetVersion
 from labeling.labelsets.selectors import columns_seen
@@ -41,7 +41,10 @@ class Drafter:
 
     def prompts(self, items: Sequence[Item]) -> dict[str, Content | WorkbenchError]:
         """The filled prompt of each item, or what stands against it. Slow, and needs no transaction."""
-        return {item.ref: self._filled(item) for item in items}
+        filled = {item.ref: self._filled(item) for item in items}
+        digests = {ref: prompt.digest for ref, prompt in filled.items() if isinstance(prompt, Content)}
+        erased = erased_among(digests.values(), what="prompt of this item")
+        return filled | {ref: erased[key] for ref, key in digests.items() if key in erased}
 
     def _filled(self, item: Item) -> Content | WorkbenchError:
         try:
@@ -58,10 +61,12 @@ class Drafter:
         first_position: int,
     ) -> list[QAPair]:
         """A pair for each item; `labels` are those in force, by item."""
-        return [
+        pairs = [
             self._pair(item, prompts[item.ref], labels.get(item.ref), position)
             for position, item in enumerate(items, start=first_position)
         ]
+        _refuse_erased([pair for pair in pairs if pair.canonical_label is None])
+        return pairs
 
     def _pair(
         self, item: Item, prompt: Content | WorkbenchError, label: CanonicalLabel | None, position: int
@@ -143,6 +148,15 @@ class Drafter:
             return
         if self.recipe.trusted_reason:
             pair.status = QAPair.Status.LABELED
+
+
+def _refuse_erased(pairs: Sequence[QAPair]) -> None:
+    """An answer that was erased does not come back from a column of the source."""
+    erased = erased_among((pair.answer_id for pair in pairs), what="answer in this column")
+    for pair in pairs:
+        if pair.answer_id in erased:
+            pair.answer, pair.status = None, QAPair.Status.UNLABELED
+            pair.error, pair.work_state = erased[pair.answer_id].message, QAPair.Work.FAILED
 
 
 def answer_in(value: Any, schema: Mapping[str, Any], *, column: str) -> Any:

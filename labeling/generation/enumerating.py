@@ -14,7 +14,7 @@ from labeling.generation.errors import PairsIncomplete
 from labeling.generation.models import Mode, QAPair, TrainingSheet
 from labeling.generation.selectors import counts_of
 from labeling.labels import contents
-from labeling.labels.models import CanonicalLabel
+from labeling.labels.models import CanonicalLabel, Content
 from labeling.labels.selectors import in_force
 from workbench.sheets import selectors as sheets
 from workbench.sheets.selectors import Item
@@ -87,7 +87,8 @@ def _close(running: Running, sheet: TrainingSheet, count: int) -> None:
 
 def redraft(running: Running, sheet: TrainingSheet, drafter: Drafter) -> None:
     """Make failed pairs anew from their items as they are now; pairs that only lack a model's answer stay."""
-    stale = Q(prompt_id=UNFILLED_DIGEST) | ~Q(labeling_mode=Mode.AI_GENERATED)
+    erased = Content.objects.erased().values("pk")
+    stale = Q(prompt_id=UNFILLED_DIGEST) | Q(prompt__in=erased) | ~Q(labeling_mode=Mode.AI_GENERATED)
     waiting = sheet.pairs.filter(stale, work_state=QAPair.Work.TODO).order_by("position")
     while pairs := list(waiting[:BATCH]):
         rows = sheets.items_by_ref(sheet.sheet_version, [pair.item_ref for pair in pairs])

@@ -141,6 +141,7 @@ class QAPair(GovernedRow):
 
     visible_through = "training_sheet"
     row_parent = "canonical_label"
+    content_columns = ("prompt", "answer")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     training_sheet = models.ForeignKey(TrainingSheet, on_delete=models.CASCADE, related_name="pairs")
@@ -207,6 +208,7 @@ class QAPair(GovernedRow):
         ]
         indexes: ClassVar[list[Any]] = [
             models.Index(fields=["training_sheet", "status", "position"], name="qapair_review_queue"),
+            models.Index(fields=["training_sheet", "status", "ai_confidence", "position"], name="qapair_unsure_queue"),
             models.Index(fields=["training_sheet", "work_state", "position"], name="qapair_work_queue"),
             # Serves pages over all sheets that someone may see: rows come in order, and few are looked at in vain.
             models.Index(fields=["position", "id"], name="qapair_by_position"),
@@ -221,4 +223,4 @@ class QAPair(GovernedRow):
     @property
     def messages(self) -> list[dict[str, Any]]:
         """The chat without the answer."""
-        return list(self.prompt.body["messages"])
+        return self.prompt.messages

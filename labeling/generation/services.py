@@ -167,7 +167,7 @@ def delete_training_sheet(*, training_sheet: TrainingSheet, by: User) -> None:
         raise NotPermitted(f"Only {row.owner}, who owns “{row}”, may delete it.")
     if row.status in {Status.GENERATING, Status.REVIEWED} or row.pairs.filter(version__gt=1).exists():
         raise TrainingSheetInUse(
-            f"“{row}” is {row.get_status_display()} or has decided pairs, so it stays on record. "
+            f"“{row}” is {row.get_status_display().lower()} or has decided pairs, so it stays on record. "
             "Cancel a running generation first."
         )
     try:
@@ -195,9 +195,7 @@ def save_config(
 
 
 @transaction.atomic
-def update_config(
-    *, config: GenerationConfig, by: User, name: str | None = None, **recipe: Any
-) -> GenerationConfig:
+def update_config(*, config: GenerationConfig, by: User, name: str | None = None, **recipe: Any) -> GenerationConfig:
     """Change a saved configuration; what is left out stays. Training Sheets made with it keep what they were made with.
 
     :raises WorkbenchError: as `start_generation`.

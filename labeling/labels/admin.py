@@ -99,6 +99,7 @@ class CanonicalLabelAdmin(DeskAdmin):
             "object_lead": str(row.sheet),
             "object_status": _state(row),
             "data": row.data,
+            "settlements": row.settlements.select_related("settled_by"),
             "tool_url": _tool_url(row) if _is_bound(row) else "",
         }
 

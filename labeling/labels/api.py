@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import Any
 
 from django.http import FileResponse
@@ -10,17 +11,22 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api.authentication import needs_scope
 from governance.api.fields import ChoiceField, ConstraintSerializer, ReasonSerializer, ScopedRelatedField
+from governance.api.parsers import StorableJSONParser
 from governance.api.views import ConstrainedActions, ScopedViewSet
 from governance.constraints import Terms
+from governance.errors import InvalidInput
 from governance.sign_in.scopes import EXPORT
+from governance.uploads import content_in
 from governance.uses import Classification, uses_in
+from labeling.interchange.formats import CHOICES, FORMATS
+from labeling.interchange.services import hand_out_labels, import_labels, plan_import
 from labeling.labels import selectors, services
-from labeling.labels.interchange import hand_out_labels, import_labels
 from labeling.labels.models import CanonicalLabel
 from labeling.labelsets.models import LabelsetVersion, LabelType
 from workbench.models import Sheet
@@ -70,9 +76,45 @@ class NewLabelSerializer(OnSheetSerializer):
 
 
 class ImportSerializer(OnSheetSerializer):
-    """Labels as JSON Lines of `{"item_ref", "data", "confidence", "notes"}`."""
+    """A file of labels in one of the formats: as `file`, or, where it is text, as `text`."""
 
-    text = serializers.CharField(trim_whitespace=False)
+    format = ChoiceField(choices=CHOICES, default="jsonl")
+    text = serializers.CharField(trim_whitespace=False, required=False)
+    file = serializers.FileField(required=False)
+    dry_run = serializers.BooleanField(default=False)
+    all_or_nothing = serializers.BooleanField(default=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """With the file's bytes as `content`."""
+        upload, text = attrs.pop("file", None), attrs.pop("text", None)
+        if (upload is None) == (text is None):
+            raise InvalidInput("Send a file or text, one of the two.", field="file")
+        attrs["content"] = content_in(upload, field="file") if upload is not None else text.encode()
+        return attrs
+
+
+class UnusableSerializer(serializers.Serializer):
+    """A place of the file that cannot be used, and why."""
+
+    where = serializers.CharField()
+    item_ref = serializers.CharField()
+    words = serializers.CharField()
+
+
+class ImportedSerializer(serializers.Serializer):
+    """What the file holds, against the labels that are there. `misfits`: the first 200 of those refused.
+
+    `losses`: what the file says and labels do not keep, counted. `job`: saves the labels where they are many.
+    """
+
+    new = serializers.IntegerField()
+    changed = serializers.IntegerField()
+    same = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    misfits = UnusableSerializer(many=True)
+    losses = serializers.DictField(child=serializers.IntegerField())
+    saved = serializers.IntegerField()
+    job = serializers.UUIDField(allow_null=True)
 
 
 class BringSerializer(serializers.Serializer):
@@ -137,31 +179,49 @@ class CanonicalLabelViewSet(ConstrainedActions, ScopedViewSet):
         reason = self.valid(ReasonSerializer)["reason"]
         return self.shown(services.retire_label(label=self.get_object(), by=request.user, reason=reason))
 
-    @extend_schema(request=ImportSerializer, responses={201: OpenApiTypes.OBJECT})
-    @action(detail=False, methods=["post"], url_path="import")
-    def import_lines(self, request: Request) -> Response:
-        """Save every line as a label, or none."""
-        saved = import_labels(by=request.user, **self.valid(ImportSerializer))
-        return Response({"saved": len(saved)}, status=status.HTTP_201_CREATED)
+    @extend_schema(
+        request={"application/json": ImportSerializer, "multipart/form-data": ImportSerializer},
+        responses={200: ImportedSerializer, 201: ImportedSerializer, 202: ImportedSerializer},
+    )
+    @action(detail=False, methods=["post"], url_path="import", parser_classes=[StorableJSONParser, MultiPartParser])
+    def import_file(self, request: Request) -> Response:
+        """Save what fits as labels, and say what does not. 200: it was only looked at; 202: a job saves them."""
+        values = self.valid(ImportSerializer)
+        if values.pop("dry_run"):
+            del values["all_or_nothing"]
+            plan = plan_import(by=request.user, **values)
+            return Response({**plan.as_json(), "saved": 0, "job": None})
+        done = import_labels(by=request.user, **values)
+        code = status.HTTP_202_ACCEPTED if done.job else status.HTTP_201_CREATED
+        job = str(done.job.pk) if done.job else None
+        return Response({**done.plan.as_json(), "saved": done.saved, "job": job}, status=code)
 
     @extend_schema(
         parameters=[
             OpenApiParameter("sheet", OpenApiTypes.UUID, required=True),
             OpenApiParameter("label_type", str, required=True),
             OpenApiParameter("use", str, required=True, enum=["testing", "few_shot"]),
+            OpenApiParameter("as", str, enum=list(FORMATS), default="jsonl", description="The format of the file."),
         ],
-        responses={(200, "application/jsonl"): OpenApiTypes.STR},
+        responses={(200, form.content_type): OpenApiTypes.BINARY for form in FORMATS.values()},
     )
     @needs_scope(EXPORT)
     @action(detail=False, methods=["get"], pagination_class=None, filterset_fields=None)
     def export(self, request: Request) -> FileResponse:
-        """Labels that permit the use, as JSON Lines; how many may not is in `X-Excluded`."""
+        """Labels that permit the use, as a file.
+
+        `X-Excluded`: how many may not; `X-Losses`: what the format could not carry, counted, as JSON.
+        """
         chosen = OnSheetSerializer(data=request.query_params, context=self.get_serializer_context())
         chosen.is_valid(raise_exception=True)
-        use = request.query_params.get("use", "")
-        taken, excluded = hand_out_labels(by=request.user, use=use, **chosen.validated_data)
-        headers = {"X-Count": str(taken.rows), "X-Excluded": str(excluded)}
-        return FileResponse(taken.file or io.BytesIO(), content_type="application/jsonl", headers=headers)
+        use, form = request.query_params.get("use", ""), request.query_params.get("as", "jsonl")
+        taken = hand_out_labels(by=request.user, use=use, format=form, **chosen.validated_data)
+        headers = {
+            "X-Count": str(taken.handed.rows),
+            "X-Excluded": str(taken.excluded),
+            "X-Losses": json.dumps(taken.tally.losses, sort_keys=True),
+        }
+        return FileResponse(taken.handed.file or io.BytesIO(), content_type=taken.form.content_type, headers=headers)
 
     @extend_schema(request=BringSerializer, responses=BroughtSerializer)
     @action(detail=False, methods=["post"], url_path="bring-under-labelset")

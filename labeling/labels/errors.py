@@ -17,6 +17,12 @@ class NoLabelset(WorkbenchError):
     code = "no_labelset"
 
 
+class OpinionsAsked(WorkbenchError):
+    """The labelset asks several experts for each item, and one alone would label it."""
+
+    code = "opinions_asked"
+
+
 class ItemGone(InvalidInput):
     """The Sheet has no such item (any more)."""
 
@@ -24,6 +30,12 @@ class ItemGone(InvalidInput):
 
 
 class ImportRefused(InvalidInput):
-    """Lines of an import cannot be used; nothing was saved."""
+    """No entry of an import can be used, or one cannot and it was to be all or nothing; nothing was saved."""
 
     code = "import_refused"
+
+
+class ContentErased(WorkbenchError):
+    """The value was erased, so it is neither used nor kept again."""
+
+    code = "content_erased"

@@ -8,8 +8,9 @@ from django import forms
 
 from governance.constraints import Terms
 from governance.errors import InvalidInput
-from governance.uploads import text_in
+from governance.uploads import content_in
 from governance.uses import ALL_USES, Classification, Use, mask_of, uses_in
+from labeling.interchange.formats import CHOICES
 from labeling.labels.models import CanonicalLabel
 from labeling.labelsets.models import LabelType
 from workbench.models import Sheet
@@ -71,27 +72,36 @@ class ChoiceForm(forms.Form):
 
 
 class ImportForm(forms.Form):
-    """Labels as JSON Lines, from a file or typed."""
+    """Labels in one of the formats, from a file or typed."""
 
-    file = forms.FileField(required=False, help_text="JSON Lines, UTF-8, at most 20 MB.")
+    format = forms.ChoiceField(choices=CHOICES, initial="jsonl", required=False)
+    file = forms.FileField(required=False, help_text="UTF-8, or a ZIP archive for YOLO; at most 20 MB.")
     lines = forms.CharField(
         required=False,
         strip=False,
-        label="Or lines",
+        label="Or text",
         widget=forms.Textarea(attrs={"rows": 6}),
-        help_text='One per line: {"item_ref": "…", "data": …, "confidence": "high", "notes": ""}',
+        help_text='Of JSON Lines, one per line: {"item_ref": "…", "data": …, "confidence": "high", "notes": ""}',
     )
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         upload = cleaned.get("file")
         if bool(upload) == bool(cleaned.get("lines")):
-            raise forms.ValidationError("Choose a file or enter lines, one of the two.")
-        cleaned["text"] = self._text(upload) if upload else cleaned["lines"]
+            raise forms.ValidationError("Choose a file or enter text, one of the two.")
+        cleaned["content"] = self._content(upload) if upload else cleaned["lines"].encode(errors="replace")
+        cleaned["format"] = cleaned.get("format") or "jsonl"
         return cleaned
 
-    def _text(self, upload: Any) -> str:
+    def _content(self, upload: Any) -> bytes:
         try:
-            return text_in(upload, expected="JSON Lines in UTF-8", field="file")
+            return content_in(upload, field="file")
         except InvalidInput as error:
             raise forms.ValidationError({"file": error.message}) from error
+
+
+class ExportForm(forms.Form):
+    """Which use the labels leave for, and as what."""
+
+    use = forms.ChoiceField(choices=[(use.value, use.label) for use in (Use.TESTING, Use.FEW_SHOT)])
+    format = forms.ChoiceField(choices=CHOICES)

@@ -15,7 +15,7 @@ from governance.lifting import JOINED
 from governance.models import Derivation, User
 from labeling.labels import selectors
 from labeling.labels.entries import Entry
-from labeling.labels.errors import ItemGone, LabelTypeMismatch, NoLabelset
+from labeling.labels.errors import ItemGone, LabelTypeMismatch, NoLabelset, OpinionsAsked
 from labeling.labels.models import CanonicalLabel
 from labeling.labels.recording import BATCH, Recorder, keep_versions
 from labeling.labelsets.models import LabelsetVersion, LabelType
@@ -149,6 +149,7 @@ def save_from_tool(
 
     :raises ItemGone: the Sheet has no such item.
     :raises StaleVersion: someone else labelled it meanwhile.
+    :raises OpinionsAsked: the item has no label yet, and its labelset asks several experts.
     :raises LooserThanNow: `terms` permit more than the label does now.
     """
     labelset_version = labelset_on(sheet, label_type)
@@ -158,6 +159,8 @@ def save_from_tool(
         raise ItemGone(f"Sheet “{sheet}” has no item {item_ref!r}; it may have vanished.", field="item_ref")
     existing = _locked(sheet, label_type, item_ref)
     _check_seen(existing, seen_version)
+    if existing is None:
+        _check_one_is_enough(labelset_version)
     columns = columns_seen(labelset_version, sheet_version)
     label = record_label(
         sheet=sheet,
@@ -191,6 +194,15 @@ def _check_seen(existing: CanonicalLabel | None, seen_version: int | None) -> No
         raise StaleVersion(
             f"The label changed while you worked on it: {who}. Look at it again before saving.",
             details={"seen": seen_version, "current": current},
+        )
+
+
+def _check_one_is_enough(version: LabelsetVersion) -> None:
+    asked = version.labelset.opinions_asked
+    if asked > 1:
+        raise OpinionsAsked(
+            f"“{version.labelset}” asks {asked} experts for each item, so that one alone does not label it. "
+            "Give your opinion under “Several experts”, or have one opinion asked for."
         )
 
 

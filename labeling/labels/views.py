@@ -7,18 +7,16 @@ from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from governance.errors import InvalidInput, ReauthenticationRequired, StaleVersion, WorkbenchError
+from governance.errors import InvalidInput, StaleVersion, WorkbenchError
 from governance.portal.pages import portal_page, render_page
 from governance.portal.strip import Strip, strip_for, strip_of
-from governance.sign_in import kept
 from governance.uses import ALL_USES, combine
 from labeling.labels import selectors, services
-from labeling.labels.forms import ChoiceForm, ImportForm, JudgementForm, judgement_of
-from labeling.labels.interchange import hand_out_labels, import_labels
+from labeling.labels.forms import ChoiceForm, JudgementForm, judgement_of
 from labeling.labels.models import CanonicalLabel
 from labeling.labels.queue import Queue, queue_of
 from labeling.labels.showing import picture_of, shown_item
@@ -55,6 +53,10 @@ class Desk:
         query = {"sheet": self.sheet.pk, "label_type": self.label_type.pk, **more}
         return f"{reverse(f'labeling:{name}')}?{urlencode(query)}"
 
+    @property
+    def import_url(self) -> str:
+        return self.url("label-import")
+
     def queue(self) -> Queue:
         return queue_of(self.version, self.label_type)
 
@@ -66,7 +68,7 @@ class Desk:
         return {"title": title, "desk": self, "breadcrumbs": crumbs[: 1 if title == str(self.sheet) else 2], **more}
 
 
-def _refused(request: HttpRequest, error: WorkbenchError) -> HttpResponse:
+def refused(request: HttpRequest, error: WorkbenchError) -> HttpResponse:
     messages.error(request, error.message)
     return HttpResponseRedirect(reverse("labeling:label"))
 
@@ -81,7 +83,7 @@ def label(request: HttpRequest) -> HttpResponse:
         desk = Desk(request)
         queue = desk.queue()
     except WorkbenchError as error:
-        return _refused(request, error)
+        return refused(request, error)
     state = request.GET.get("status", "")
     page = Paginator(queue.shown(state), PAGE_SIZE).get_page(request.GET.get("page"))
     labels = selectors.labels_for(desk.sheet, desk.label_type, list(page.object_list))
@@ -99,8 +101,7 @@ def label(request: HttpRequest) -> HttpResponse:
             {"value": value, "label": text, "url": desk.url("label", status=value)} for value, text in STATES.items()
         ],
         start_url=desk.url("label-item", item=start) if start is not None else "",
-        import_url=desk.url("label-import"),
-        export_urls={use: desk.url("label-export", use=use) for use in ("testing", "few_shot")},
+        export_url=desk.url("label-export"),
     )
     return render_page(request, "labeling/label_list.html", context)
 
@@ -128,7 +129,7 @@ def label_item(request: HttpRequest) -> HttpResponse:
         desk = Desk(request)
         return _item_page(desk, request.GET.get("item", ""))
     except WorkbenchError as error:
-        return _refused(request, error)
+        return refused(request, error)
 
 
 def _item_page(desk: Desk, ref: str) -> HttpResponse:
@@ -151,7 +152,7 @@ def _existing(desk: Desk, ref: str) -> CanonicalLabel | None:
 def _forms(desk: Desk, existing: CanonicalLabel | None) -> tuple[AnswerForm, JudgementForm]:
     schema = desk.labelset.response_schema
     posted = desk.request.POST if desk.request.method == "POST" else None
-    initial = initial_for(existing.data, schema) if existing else None
+    initial = initial_for(existing.data, schema) if existing and not existing.content.erased_at else None
     return (
         form_for_schema(schema)(posted, initial=initial, prefix="answer", label_suffix=""),
         JudgementForm(posted, initial=judgement_of(existing), prefix="label", label_suffix=""),
@@ -246,51 +247,3 @@ def label_file(request: HttpRequest) -> HttpResponse:
         raise Http404(error.message) from error
     headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=300"}
     return HttpResponse(content, content_type=kind, headers=headers)
-
-
-@portal_page("labeling.add_canonicallabel")
-def label_import(request: HttpRequest) -> HttpResponse:
-    """Bring in labels as JSON Lines: all of them, or none."""
-    try:
-        desk = Desk(request)
-    except WorkbenchError as error:
-        return _refused(request, error)
-    form = ImportForm(request.POST or None, request.FILES or None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            saved = import_labels(
-                sheet=desk.sheet,
-                label_type=desk.label_type,
-                text=form.cleaned_data["text"],
-                by=request.user,  # type: ignore[arg-type]
-            )
-            messages.success(request, f"{len(saved):,} labels saved.")
-            return HttpResponseRedirect(desk.url("label"))
-        except WorkbenchError as error:
-            form.add_error(None, error.message)
-    context = desk.context("Import labels", form=form, action_label="Import", cancel_url=desk.url("label"))
-    context["lead"] = "All lines are saved, or none. What was seen is unknown, so every column of the Sheet binds."
-    return render_page(request, "governance/reason_form.html", context)
-
-
-@portal_page(VIEW)
-@require_GET
-def label_export(request: HttpRequest) -> HttpResponse:
-    """Labels that permit the chosen use, as a file of JSON Lines."""
-    try:
-        desk = Desk(request)
-        taken, _ = hand_out_labels(
-            sheet=desk.sheet,
-            label_type=desk.label_type,
-            use=request.GET.get("use", ""),
-            by=request.user,  # type: ignore[arg-type]
-        )
-    except ReauthenticationRequired:
-        return kept.prove_first(request, back=desk.url("label"))
-    except WorkbenchError as error:
-        return _refused(request, error)
-    if taken.file is None:
-        messages.warning(request, f"No label of {desk.label_type} on this Sheet permits this use.")
-        return HttpResponseRedirect(desk.url("label"))
-    name = f"labels-{desk.label_type.pk}.jsonl"
-    return FileResponse(taken.file, as_attachment=True, filename=name, content_type="application/jsonl")  # type: ignore[return-value]

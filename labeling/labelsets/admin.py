@@ -10,9 +10,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from governance.admin_base import DeskAdmin, ReasonForm, Step, row_url
-from governance.desk import open_request
+from governance.approvals.selectors import open_request
 from labeling.labelsets import services
-from labeling.labelsets.forms import DraftForm, NewLabelsetForm, bind_form
+from labeling.labelsets.forms import DraftForm, NewLabelsetForm, OpinionsForm, bind_form
 from labeling.labelsets.models import Labelset, LabelsetVersion, LabelType
 from labeling.labelsets.selectors import draft_of
 from workbench.sharing import SHARE, share_whole
@@ -67,6 +67,10 @@ class LabelsetAdmin(DeskAdmin):
         Step(name="bind", label="Bind to a Sheet", service=services.bind_labelset, argument="labelset",
              permission=services.CHANGE, form=bind_form, available=_may_bind,
              lead="The labelset then answers for its label type on that Sheet, in place of any other."),
+        Step(name="ask-opinions", label="Ask several experts", service=services.ask_opinions, argument="labelset",
+             permission=services.CHANGE, form=OpinionsForm, available=_may_change,
+             lead="So many experts answer each item on their own, blind to one another, before it gets its "
+                  "canonical label. What was said before stays, and counts."),
         SHARE,
     )  # fmt: skip
 
@@ -80,14 +84,14 @@ class LabelsetAdmin(DeskAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is not None:
-            return [(None, {"fields": ("name", "description", "label_type", "owner")})]
+            return [(None, {"fields": ("name", "description", "label_type", "opinions_asked", "owner")})]
         return [
             (None, {"fields": ("name", "label_type", "description")}),
             ("First draft", {"fields": ("classes", "response_schema", "seen_columns", "instructions")}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return ("label_type", "owner") if obj is not None else ()
+        return ("label_type", "opinions_asked", "owner") if obj is not None else ()
 
     def row_of(self, result: Any) -> Any:
         return result.labelset if isinstance(result, LabelsetVersion) else result

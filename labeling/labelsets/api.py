@@ -60,6 +60,12 @@ class LabelsetNamesSerializer(serializers.Serializer):
     description = serializers.CharField(required=False, allow_blank=True)
 
 
+class AskedSerializer(ReasonSerializer):
+    """How many experts answer each item on their own, and why this many."""
+
+    number = serializers.IntegerField(min_value=1, max_value=services.MOST_OPINIONS)
+
+
 class LabelsetVersionSerializer(serializers.ModelSerializer):
     """One version of a labelset."""
 
@@ -82,7 +88,10 @@ class LabelsetSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Labelset
-        fields = ("id", "name", "description", "label_type", "owner", "created_at", "constraint", "versions")
+        fields = (
+            "id", "name", "description", "label_type", "opinions_asked", "owner", "created_at", "constraint",
+            "versions",
+        )  # fmt: skip
 
 
 class BindingSerializer(serializers.ModelSerializer):
@@ -132,6 +141,14 @@ class LabelsetViewSet(ConstrainedActions, ShareActions, ScopedViewSet):
         row = self.get_object()
         values = {"name": row.name, "description": row.description} | self.valid(LabelsetNamesSerializer)
         return self.shown(services.update_labelset(labelset=row, by=request.user, **values))
+
+    @extend_schema(request=AskedSerializer)
+    @action(detail=True, methods=["post"], url_path="ask-opinions")
+    def ask_opinions(self, request: Request, pk: str | None = None) -> Response:
+        """Set how many experts answer each item on their own."""
+        values = self.valid(AskedSerializer)
+        services.ask_opinions(labelset=self.get_object(), by=request.user, **values)
+        return self.shown(self.get_object())
 
     @extend_schema(request=None, responses={201: LabelsetVersionSerializer})
     @action(detail=True, methods=["post"], url_path="new-version")

@@ -106,3 +106,10 @@ def bind_form(labelset: Labelset, user: User) -> type[forms.Form]:
     """Only Sheets that the person may change."""
     sheets = forms.ModelChoiceField(queryset=Sheet.objects.visible_to(user, "change"))  # type: ignore[attr-defined]
     return type("BindToSheetForm", (BindForm,), {"sheet": sheets})
+
+
+class OpinionsForm(forms.Form):
+    """How many experts are asked, and why this many."""
+
+    number = forms.IntegerField(min_value=1, max_value=20, label="Opinions on each item")
+    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=4000)

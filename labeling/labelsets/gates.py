@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from governance.desk import Gate
+from governance.approvals.registry import Gate
 from governance.models import ApprovalRequest, User
 from labeling.labelsets import services
 from labeling.labelsets.models import LabelsetVersion

@@ -32,11 +32,17 @@ class Labelset(ConstrainedModel, Collection):
     """A reusable collection of label classes for one label type; its constraint binds every label made with it."""
 
     label_type = models.ForeignKey(LabelType, on_delete=models.PROTECT, related_name="labelsets")
+    opinions_asked = models.PositiveSmallIntegerField(
+        default=1, help_text="How many experts answer each item on their own before it gets its canonical label."
+    )
 
     class Meta(Collection.Meta):
         constraints: ClassVar[list[Any]] = [
             *ConstrainedModel.Meta.constraints,
             *Collection.Meta.constraints,
+            models.CheckConstraint(
+                condition=Q(opinions_asked__gte=1, opinions_asked__lte=20), name="labelset_asks_1_to_20_opinions"
+            ),
         ]
 
 
@@ -84,9 +90,7 @@ class LabelsetVersion(Tracked):
         ordering = ("-created_at", "id")
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["labelset", "number"], name="labelsetversion_number_unique"),
-            models.UniqueConstraint(
-                fields=["labelset"], condition=Q(status="draft"), name="labelsetversion_one_draft"
-            ),
+            models.UniqueConstraint(fields=["labelset"], condition=Q(status="draft"), name="labelsetversion_one_draft"),
             models.CheckConstraint(
                 condition=Q(status="draft", published_at__isnull=True)
                 | (~Q(status="draft") & Q(published_at__isnull=False)),

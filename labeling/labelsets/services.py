@@ -20,6 +20,7 @@ from labeling.labelsets.transitions import ARCHIVE, PUBLISH
 from workbench.models import Sheet
 
 CHANGE = "labeling.change_labelset"
+MOST_OPINIONS = 20
 
 
 @transaction.atomic
@@ -76,6 +77,25 @@ def update_labelset(*, labelset: Labelset, by: User, name: str, description: str
     labelset.name, labelset.description = name, description
     with context.because("labelset renamed or described", by=by):
         save_named(labelset)
+    return labelset
+
+
+@transaction.atomic
+def ask_opinions(*, labelset: Labelset, by: User, number: int, reason: str) -> Labelset:
+    """Set how many experts answer each item on their own. What was said before stays, and counts.
+
+    :raises InvalidInput: fewer than 1 or more than MOST_OPINIONS.
+    :raises ReasonRequired: no reason was given.
+    """
+    labelset = Labelset.objects.select_for_update().get(pk=labelset.pk)
+    access.require(by, CHANGE, labelset, action="change")
+    if not 1 <= number <= MOST_OPINIONS:
+        raise InvalidInput(f"{number} opinions cannot be asked; expected 1 to {MOST_OPINIONS}.", field="number")
+    if not reason.strip():
+        raise ReasonRequired("Say why this many are asked; it goes on record.", field="reason")
+    labelset.opinions_asked = number
+    with context.because(reason, by=by):
+        labelset.save(update_fields=["opinions_asked"])
     return labelset
 
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from governance.admin_base import DeskAdmin, ReasonForm, Step, row_url
-from governance.desk import open_request
+from governance.approvals.selectors import open_request
 from labeling.prompts import services
 from labeling.prompts.definition import number_of
 from labeling.prompts.forms import CopyForm, DraftForm, LevelForm, NewTemplateForm

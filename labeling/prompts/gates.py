@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from governance.desk import Gate
+from governance.approvals.registry import Gate
 from governance.models import ApprovalRequest, User
 from labeling.prompts import services
 from labeling.prompts.definition import FIELDS

@@ -162,7 +162,7 @@ class QAPairAdmin(DeskAdmin):
         context |= {
             "messages_shown": shown_messages(row),
             "decisions": [_shown_decision(decision) for decision in decisions[:SHOWN_DECISIONS]],
-            "answer_json": content.json_pretty(row.answer.body) if row.answer else "",
+            "answer_json": content.json_pretty(row.answer.shown) if row.answer else "",
         }
         url = f"{reverse('labeling:review-pair', args=[row.training_sheet_id])}?pair={row.pk}"
         context["object_actions"].insert(
@@ -236,13 +236,13 @@ class QAPairAdmin(DeskAdmin):
 
 
 def _shown_decision(decision: PairDecision) -> dict[str, Any]:
-    old = decision.old_answer.body if decision.old_answer else None
-    new = decision.new_answer.body if decision.new_answer else None
+    old = decision.old_answer.shown if decision.old_answer else None
+    new = decision.new_answer.shown if decision.new_answer else None
     is_same_prompt = decision.old_prompt_id == decision.new_prompt_id
     return {
         "decision": decision,
         "answer_diff": content.word_diff(old, new) if old != new else "",
         "prompt_diff": ""
         if is_same_prompt
-        else content.word_diff(decision.old_prompt.body["messages"], decision.new_prompt.body["messages"]),
+        else content.word_diff(decision.old_prompt.messages, decision.new_prompt.messages),
     }

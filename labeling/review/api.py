@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,15 +21,15 @@ from governance.uses import Classification, Use, uses_in
 from labeling.generation.api import OutcomeSerializer
 from labeling.generation.models import QAPair
 from labeling.labels.models import CanonicalLabel
-from labeling.review import services
-from labeling.review.models import PairDecision
+from labeling.review import claims, services
+from labeling.review.models import PairClaim, PairDecision
 
 
 class PairSerializer(serializers.ModelSerializer):
     """A pair; `messages` is the prompt, `answer` what follows it. `permits` holds through all ancestors."""
 
     messages = serializers.ListField(child=serializers.DictField(), read_only=True)
-    answer = serializers.JSONField(source="answer.body", read_only=True, default=None)
+    answer = serializers.JSONField(source="answer.shown", read_only=True, default=None)
     reviewed_by = serializers.StringRelatedField(allow_null=True)
     constraint = ConstraintSerializer(source="*", read_only=True)
     permits = serializers.SerializerMethodField()
@@ -55,8 +55,8 @@ class PairDecisionSerializer(serializers.ModelSerializer):
     """One decision, with the answer before and after."""
 
     decided_by = serializers.StringRelatedField()
-    old_answer = serializers.JSONField(source="old_answer.body", read_only=True, default=None)
-    new_answer = serializers.JSONField(source="new_answer.body", read_only=True, default=None)
+    old_answer = serializers.JSONField(source="old_answer.shown", read_only=True, default=None)
+    new_answer = serializers.JSONField(source="new_answer.shown", read_only=True, default=None)
 
     class Meta:
         model = PairDecision
@@ -100,6 +100,17 @@ class BulkSerializer(serializers.Serializer):
     notes = serializers.CharField(max_length=8000, required=False, allow_blank=True, default="")
     pairs = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=10_000)
     filter = serializers.DictField(child=serializers.CharField(), required=False)
+
+
+class ClaimSerializer(serializers.Serializer):
+    """Who is at work on the pair, until when unless renewed."""
+
+    claimed_by = serializers.CharField(source="account.display_name")
+    is_mine = serializers.SerializerMethodField()
+    until = serializers.DateTimeField()
+
+    def get_is_mine(self, claim: PairClaim) -> bool:
+        return bool(claim.account_id == self.context["request"].user.pk)
 
 
 class PairFilter(filters.FilterSet):
@@ -164,6 +175,22 @@ class PairViewSet(ConstrainedActions, ScopedViewSet):
         """Take a decision back."""
         values = self.valid(ReopenSerializer)
         return self.shown(services.reopen_pair(pair=self.get_object(), by=request.user, **values))
+
+    @extend_schema(request=None, responses=ClaimSerializer)
+    @action(detail=True, methods=["post"])
+    def claim(self, request: Request, pk: str | None = None) -> Response:
+        """Claim the pair for 15 minutes, or renew the claim. Answers with the claim that stands: perhaps another's."""
+        return Response(self.claimed(claims.take(pair=self.get_object(), by=request.user)))
+
+    def claimed(self, claim: PairClaim) -> Any:
+        return ClaimSerializer(claim, context=self.get_serializer_context()).data
+
+    @extend_schema(request=None, responses={204: None})
+    @claim.mapping.delete
+    def release(self, request: Request, pk: str | None = None) -> Response:
+        """Let others have it."""
+        claims.release(pair=self.get_object(), by=request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(request=None)
     @action(detail=True, methods=["post"], url_path="update-from-label")

@@ -94,7 +94,7 @@ def require_open(sheet: TrainingSheet) -> None:
         TrainingSheet.Status.REVIEWED: "Reopen its review first, with a reason.",
     }.get(TrainingSheet.Status(sheet.status), "Resume generation, or choose to review what is there.")
     raise ReviewClosed(
-        f"Pairs of “{sheet}” cannot be decided: it is {sheet.get_status_display()}. {todo}",
+        f"Pairs of “{sheet}” cannot be decided: it is {sheet.get_status_display().lower()}. {todo}",
         details={"status": sheet.status},
     )
 

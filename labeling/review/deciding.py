@@ -20,6 +20,7 @@ from labeling.labels import contents
 from labeling.labels.entries import Entry
 from labeling.labels.models import CanonicalLabel
 from labeling.labels.services import record_labels
+from labeling.review import claims
 from labeling.review.errors import NoAnswerYet
 from labeling.review.models import PairDecision
 from labeling.review.prompts import check_messages
@@ -109,10 +110,15 @@ class Decider:
         """The answer that is approved; puts it and an edited prompt on the pair.
 
         :raises SchemaViolation: the answer does not fit; says where.
+        :raises ContentErased: what would be approved was erased.
         """
         APPROVE.check(pair)
         if edit.data is None and pair.answer is None:
             raise NoAnswerYet("This pair has no answer yet. Write one, then approve.", field="data")
+        if edit.data is None:
+            contents.require_whole(pair.answer, "answer of this pair")  # type: ignore[arg-type]
+        if edit.messages is None:
+            contents.require_whole(pair.prompt, "prompt of this pair")
         data = pair.answer.body if edit.data is None else edit.data  # type: ignore[union-attr]
         validate_answer(data, self.sheet.template_version.output_schema)
         if self.sheet.labelset_version is not None:
@@ -122,6 +128,8 @@ class Decider:
             check_messages(messages, pair.messages)
         prompt = {"messages": messages}
         pair.prompt_id, pair.answer_id = contents.digest(prompt), contents.digest(data)
+        if edit != Edit():
+            contents.refuse_erased([pair.prompt_id, pair.answer_id])
         bodies |= {pair.prompt_id: prompt, pair.answer_id: data}
         APPROVE.apply(pair)
         return data
@@ -163,6 +171,7 @@ class Decider:
         if not pairs:
             return
         _write(pairs)
+        claims.release_decided([pair.pk for pair in pairs])
         PairDecision.objects.bulk_create([self._decision(pair, action) for pair in pairs], batch_size=BATCH)
 
     def _decision(self, pair: QAPair, action: str) -> PairDecision:
@@ -181,13 +190,23 @@ class Decider:
             **before,
         )
 
+    def undo(self, pair: QAPair, decision: PairDecision) -> None:
+        """Bring a pair back to what it was before this decision; its label stays until it is decided anew."""
+        self._remember(pair)
+        REOPEN.apply(pair)
+        pair.prompt_id, pair.answer_id = decision.old_prompt_id, decision.old_answer_id
+        self._sign(pair)
+        self._save([pair], Action.REOPEN)
+
     def take_label(self, pair: QAPair) -> None:
         """Bring a pair to the newest version of its label.
 
         :raises SchemaViolation: the new answer does not fit the template.
+        :raises ContentErased: it was erased.
         """
         label = pair.canonical_label
         self._remember(pair)
+        contents.require_whole(label.content, "canonical label")  # type: ignore[union-attr]
         validate_answer(label.data, self.sheet.template_version.output_schema)  # type: ignore[union-attr]
         pair.answer_id = label.content_id  # type: ignore[union-attr]
         link(pair, label, derivations.joined(label.derivation, pair.derivation))  # type: ignore[arg-type,union-attr]

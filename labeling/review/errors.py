@@ -29,6 +29,12 @@ class ReviewIncomplete(WorkbenchError):
     code = "review_incomplete"
 
 
+class NothingToUndo(WorkbenchError):
+    """None of one's last decisions on this Training Sheet stands."""
+
+    code = "nothing_to_undo"
+
+
 class NothingNewer(WorkbenchError):
     """The pair holds the newest version of its label already, or came from none."""
 

@@ -1,8 +1,8 @@
-"""What reviewers decided, kept for good."""
+"""What reviewers decided, kept for good; and what they are at work on, kept for a while."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -52,3 +52,51 @@ class PairDecision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_action_display()} {self.pair_id}"
+
+
+class PairClaim(models.Model):
+    """One person at work on one pair, until a moment unless renewed. It keeps others away; it decides nothing."""
+
+    visible_through = "pair"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    pair = models.OneToOneField(QAPair, on_delete=models.CASCADE, related_name="claim")
+    account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    until = models.DateTimeField()
+
+    objects = MemberQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("until",)
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["account", "until"], name="pairclaim_of_account")]
+
+    def __str__(self) -> str:
+        return f"{self.account} at {self.pair_id}"
+
+
+class DraftQuerySet(models.QuerySet):
+    """Drafts; each belongs to whoever types it."""
+
+    def visible_to(self, user: Any, action: str = "view") -> Self:
+        return self.filter(account=user) if user.is_active else self.none()
+
+
+class PairDraft(models.Model):
+    """What one person has typed about one pair and not decided yet: the form's fields as the browser sends them."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    pair = models.ForeignKey(QAPair, on_delete=models.CASCADE, related_name="drafts")
+    account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    entered = models.JSONField(help_text='{"field": ["value", …]}')
+    saved_at = models.DateTimeField(auto_now=True)
+
+    objects = DraftQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-saved_at",)
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["pair", "account"], name="pairdraft_one_a_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"draft of {self.account}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
 
 from governance.models import User
 from labeling.generation.models import QAPair, TrainingSheet
@@ -10,6 +10,8 @@ from labeling.generation.selectors import with_counts
 from labeling.review.models import PairDecision
 
 OPEN = (QAPair.Status.UNLABELED, QAPair.Status.FLAGGED)
+UNSURE = "unsure"
+UNDO_AT_MOST = 20
 
 
 def waiting_sheets(user: User) -> QuerySet[TrainingSheet]:
@@ -23,10 +25,21 @@ def pairs_in_view(sheet: TrainingSheet, user: User) -> QuerySet[QAPair]:
     return QAPair.objects.visible_to(user).filter(training_sheet=sheet).order_by("position")
 
 
-def next_open(pairs: QuerySet[QAPair], *, after: int = -1) -> QAPair | None:
+def next_open(pairs: QuerySet[QAPair], *, after: int = -1, order: str = "") -> QAPair | None:
     """The first undecided pair behind position `after`; at the end the first of those that were skipped."""
     waiting = pairs.filter(status__in=OPEN)
-    return waiting.filter(position__gt=after).first() or waiting.first()
+    if order != UNSURE:
+        return waiting.filter(position__gt=after).first() or waiting.first()
+    waiting = waiting.order_by(F("ai_confidence").asc(nulls_first=True), "position")
+    seen = pairs.filter(position=after).first()
+    return (waiting.filter(_behind(seen)).first() if seen else None) or waiting.first()
+
+
+def _behind(seen: QAPair) -> Q:
+    """Surer than `seen`, or as sure and behind it; what no model was asked about comes first."""
+    if seen.ai_confidence is None:
+        return Q(ai_confidence=None, position__gt=seen.position) | Q(ai_confidence__isnull=False)
+    return Q(ai_confidence=seen.ai_confidence, position__gt=seen.position) | Q(ai_confidence__gt=seen.ai_confidence)
 
 
 def previous(pairs: QuerySet[QAPair], *, before: int) -> QAPair | None:
@@ -34,8 +47,15 @@ def previous(pairs: QuerySet[QAPair], *, before: int) -> QAPair | None:
     return pairs.filter(position__lt=before).order_by("-position").first()
 
 
-def last_decided(sheet: TrainingSheet, user: User) -> QAPair | None:
-    """The pair that `user` decided last on this Training Sheet, while that decision stands."""
+def last_decision(sheet: TrainingSheet, user: User) -> PairDecision | None:
+    """The newest of the last decisions of `user` on this Training Sheet that still stands, and so can be undone."""
     decisions = PairDecision.objects.filter(pair__training_sheet=sheet, decided_by=user)
-    last = decisions.exclude(action=PairDecision.Action.REOPEN).select_related("pair").first()
-    return last.pair if last and last.pair.status == last.new_status else None
+    newest = decisions.exclude(action=PairDecision.Action.REOPEN).select_related("pair")[:UNDO_AT_MOST]
+    return next((one for one in newest if _stands(one)), None)
+
+
+def _stands(decision: PairDecision) -> bool:
+    """Nothing was decided about its pair since."""
+    pair = decision.pair
+    now = (pair.status, pair.reviewed_by_id, pair.prompt_id, pair.answer_id)
+    return now == (decision.new_status, decision.decided_by_id, decision.new_prompt_id, decision.new_answer_id)

@@ -16,6 +16,7 @@ from labeling.generation.selectors import outdated, progress_of
 from labeling.generation.transitions import FINISH_REVIEW
 from labeling.generation.transitions import REOPEN as REOPEN_SHEET
 from labeling.labels.models import CanonicalLabel
+from labeling.review import drafts
 from labeling.review.bulk import (
     Outcome,
     batches,
@@ -25,7 +26,8 @@ from labeling.review.bulk import (
     require_open,
 )
 from labeling.review.deciding import Action, Decider, Edit, Refusal
-from labeling.review.errors import NothingNewer, ReviewIncomplete
+from labeling.review.errors import NothingNewer, NothingToUndo, ReviewIncomplete
+from labeling.review.selectors import last_decision
 from labeling.review.transitions import REVIEW
 
 KIND = "labeling.decide"
@@ -82,6 +84,23 @@ def reopen_pair(*, pair: QAPair, by: User, version: int, reason: str) -> QAPair:
     return _decided(decider, Action.REOPEN, pair)
 
 
+@transaction.atomic
+def undo_last(*, training_sheet: TrainingSheet, by: User) -> QAPair:
+    """Take back the newest decision of `by` here that still stands, of their last 20; again for the one before it.
+
+    The pair has the prompt and answer that it had before. Its label stays until it is decided anew.
+    :raises NothingToUndo: none of them stands.
+    """
+    sheet = locked_sheets().get(pk=training_sheet.pk)
+    access.require(by, REVIEW, sheet, action="view")
+    decision = last_decision(sheet, by)
+    if decision is None:
+        raise NothingToUndo("None of your last decisions here stands, so nothing can be undone.")
+    pair, decider = _opened(decision.pair, by, None, Edit(), f"undone: {decision.get_action_display()}")
+    decider.undo(pair, decision)
+    return QAPair.objects.select_related("prompt", "answer", "canonical_label").get(pk=pair.pk)
+
+
 def _require_reason(reason: str, message: str) -> None:
     if not reason.strip():
         raise ReasonRequired(message, field="reason")
@@ -115,7 +134,7 @@ def _stale(pair: QAPair, seen: int, edit: Edit) -> StaleVersion:
             "current": pair.version,
             "current_status": pair.status,
             "your_answer": edit.data,
-            "current_answer": pair.answer.body if pair.answer else None,
+            "current_answer": pair.answer.shown if pair.answer else None,
             "your_messages": edit.messages,
             "current_messages": pair.messages,
         },
@@ -126,6 +145,7 @@ def _decided(decider: Decider, action: str, pair: QAPair, edit: Edit | None = No
     refused = decider.decide(action, [pair], {pair.pk: edit or Edit()})
     if refused:
         raise refused[0].error
+    drafts.discard(pair=pair, by=decider.by)
     return QAPair.objects.select_related("prompt", "answer", "canonical_label").get(pk=pair.pk)
 
 

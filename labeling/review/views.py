@@ -8,10 +8,11 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.views.decorators.http import require_GET
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
 
 from governance.admin_base import row_url, status_of
 from governance.errors import StaleVersion, WorkbenchError
@@ -20,14 +21,18 @@ from governance.portal.strip import strip_for
 from labeling.generation.models import QAPair, TrainingSheet
 from labeling.generation.selectors import progress_of
 from labeling.generation.showing import bar
-from labeling.review import selectors, services
+from labeling.review import claims, drafts, selectors, services
 from labeling.review.forms import DecisionForm, PromptForm, ReopenForm
+from labeling.review.models import PairClaim
 from labeling.review.showing import picture_of, shown_messages
 from labeling.review.transitions import REVIEW
 from labeling.schemas.forms import AnswerForm, data_from, form_for_schema, initial_for
 
 VIEW = "labeling.view_qapair"
 QUEUES = {"": "All to decide", "flagged": "Flagged", "failed": "Failed"}
+ORDERS = {"": "in order", selectors.UNSURE: "least sure first"}
+SHOWN = 20
+TRIES = 20  # to claim the next pair, where others claim it at the same moment
 
 
 @portal_page("labeling.view_trainingsheet")
@@ -63,6 +68,8 @@ class Desk:
         )
         self.sheet: TrainingSheet = get_object_or_404(visible, pk=pk)
         self.queue = request.GET.get("queue", "") if request.GET.get("queue", "") in QUEUES else ""
+        self.order = request.GET.get("order", "") if request.GET.get("order", "") in ORDERS else ""
+        self.claim: PairClaim | None = None
 
     @property
     def schema(self) -> dict[str, Any]:
@@ -76,7 +83,7 @@ class Desk:
         return rows.filter(work_state=QAPair.Work.FAILED) if self.queue == "failed" else rows
 
     def url(self, pair: QAPair | None = None, **query: Any) -> str:
-        chosen = {"queue": self.queue, "pair": pair.pk if pair else "", **query}
+        chosen = {"queue": self.queue, "order": self.order, "pair": pair.pk if pair else "", **query}
         text = urlencode({name: value for name, value in chosen.items() if value != ""})
         base = reverse("labeling:review-pair", args=[self.sheet.pk])
         return f"{base}?{text}" if text else base
@@ -92,19 +99,47 @@ class Desk:
             except ValueError as error:
                 raise Http404 from error
         after = self.request.GET.get("after", "")
-        found = selectors.next_open(
-            self.pairs, after=int(after) if after.isdigit() and len(after) < 10 else -1
-        )
+        found = self.next_free(int(after) if after.isdigit() and len(after) < 10 else -1)
         return rows.get(pk=found.pk) if found else None
+
+    def next_free(self, after: int) -> QAPair | None:
+        """The next pair that nobody else is at work on; claimed, for those who may decide."""
+        for _ in range(TRIES):
+            found = selectors.next_open(self.free, after=after, order=self.order)
+            if found is None or not self.may_decide:
+                return found
+            self.claim = claims.take(pair=found, by=self.user)
+            if self.claim.account_id == self.user.pk:
+                return found
+        return None
+
+    @property
+    def free(self) -> QuerySet[QAPair]:
+        return self.pairs.exclude(claims.held_by_others(self.user))
+
+    @property
+    def may_decide(self) -> bool:
+        return self.user.has_perm(REVIEW) and self.sheet.status == TrainingSheet.Status.READY
+
+    def claimed(self, pair: QAPair) -> PairClaim | None:
+        """Who is at work on a pair that is still to decide: this person from now on, unless someone else is."""
+        if self.claim is None and self.may_decide and pair.status in selectors.OPEN:
+            self.claim = claims.take(pair=pair, by=self.user)
+        return self.claim
 
 
 @portal_page(VIEW)
 def review_pair(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One pair: what was asked, the answer as a form, the decision; then the next one at once."""
     desk = Desk(request, pk)
+    if request.POST.get("action") == "undo":
+        return _undone(desk)
     pair = desk.pair()
     if pair is None:
         return _finished(desk)
+    if request.POST.get("action") == "discard":
+        drafts.discard(pair=pair, by=desk.user)
+        return HttpResponseRedirect(desk.url(pair))
     forms = Forms(desk, pair)
     if request.method == "POST":
         try:
@@ -117,14 +152,28 @@ def review_pair(request: HttpRequest, pk: UUID) -> HttpResponse:
     return _page(desk, pair, forms)
 
 
+def _undone(desk: Desk) -> HttpResponse:
+    """Back to the pair of the last decision, as it was before."""
+    try:
+        pair = services.undo_last(training_sheet=desk.sheet, by=desk.user)
+    except WorkbenchError as error:
+        messages.error(desk.request, error.message)
+        return HttpResponseRedirect(desk.url())
+    messages.success(desk.request, f"The decision about {pair.item_ref} is undone.")
+    return HttpResponseRedirect(desk.url(pair))
+
+
 class Forms:
     """The forms of one pair: answer, prompt, decision, reopening; each with what was posted."""
 
     def __init__(self, desk: Desk, pair: QAPair) -> None:
         self.desk, self.pair = desk, pair
-        posted = desk.request.POST if desk.request.method == "POST" else None
+        self.draft = drafts.of(pair, desk.user) if desk.request.method == "GET" else None
+        posted: Any = desk.request.POST if desk.request.method == "POST" else None
+        if self.draft is not None and pair.status in selectors.OPEN:
+            posted = drafts.as_posted(self.draft)
         start = {"version": pair.version, "notes": "", "confidence": "high"}
-        initial = initial_for(pair.answer.body, desk.schema) if pair.answer else None
+        initial = initial_for(pair.answer.body, desk.schema) if pair.answer and not pair.answer.erased_at else None
         is_reopening = posted is not None and posted.get("action") == "reopen"
         decision, reopening = (None, posted) if is_reopening else (posted, None)
         self.answer: AnswerForm = form_for_schema(desk.schema)(decision, initial=initial, prefix="answer")
@@ -183,9 +232,9 @@ def _finished(desk: Desk) -> HttpResponse:
         "title": f"Review · {desk.sheet}",
         "is_all_decided": not found.undecided,
         "may_finish": desk.user.has_perm("labeling.change_trainingsheet"),
-        "undo": selectors.last_decided(desk.sheet, desk.user),
+        "undo": selectors.last_decision(desk.sheet, desk.user),
+        "others": claims.standing(desk.pairs)[:SHOWN],
     }
-    context["undo_url"] = desk.url(context["undo"]) if context["undo"] else ""
     return render_page(desk.request, "labeling/review_finished.html", context)
 
 
@@ -205,13 +254,17 @@ def _context(desk: Desk) -> dict[str, Any]:
              "current": name == desk.queue}
             for name, label in QUEUES.items()
         ],
+        "orders": [
+            {"label": label, "url": desk.url(order=name), "current": name == desk.order}
+            for name, label in ORDERS.items()
+        ],
     }  # fmt: skip
 
 
 def _page(desk: Desk, pair: QAPair, forms: Forms, *, stale: StaleVersion | None = None) -> HttpResponse:
-    following = selectors.next_open(desk.pairs, after=pair.position)
+    following = selectors.next_open(desk.free, after=pair.position, order=desk.order)
+    claim = desk.claimed(pair)
     before = selectors.previous(desk.pairs, before=pair.position)
-    undo = selectors.last_decided(desk.sheet, desk.user)
     strip = strip_for(pair)
     is_open = desk.sheet.status == TrainingSheet.Status.READY
     context = _context(desk) | {
@@ -229,7 +282,10 @@ def _page(desk: Desk, pair: QAPair, forms: Forms, *, stale: StaleVersion | None 
         "is_closed": not is_open,
         "skip_url": desk.url(following) if following and following.pk != pair.pk else "",
         "previous_url": desk.url(before) if before else "",
-        "undo_url": desk.url(undo) if undo and undo.pk != pair.pk else "",
+        "undo": selectors.last_decision(desk.sheet, desk.user),
+        "claim": claim if claim and claim.account_id != desk.user.pk else None,
+        "is_mine": claim is not None and claim.account_id == desk.user.pk,
+        "draft": forms.draft,
         "facts": _facts(pair),
         "stale": stale,
     }
@@ -255,10 +311,42 @@ def _facts(pair: QAPair) -> list[tuple[str, Any]]:
 
 
 @portal_page(VIEW)
+@require_POST
+def pair_draft(request: HttpRequest, pk: UUID) -> JsonResponse:
+    """Keep what is typed; the page sends it a moment after each change."""
+    pair = _visible_pair(request, pk)
+    try:
+        draft = drafts.save(pair=pair, by=request.user, entered=dict(request.POST.lists()))  # type: ignore[arg-type]
+    except WorkbenchError as error:
+        return JsonResponse({"error": error.message}, status=400)
+    return JsonResponse({"saved_at": f"{timezone.localtime(draft.saved_at):%H:%M:%S}"})
+
+
+@portal_page(VIEW)
+@require_POST
+def pair_claim(request: HttpRequest, pk: UUID) -> JsonResponse:
+    """Renew the claim while somebody works, or release it (`release=1`) as they leave."""
+    pair = _visible_pair(request, pk)
+    user: Any = request.user
+    if request.POST.get("release"):
+        claims.release(pair=pair, by=user)
+        return JsonResponse({"claimed_by": None})
+    try:
+        claim = claims.take(pair=pair, by=user)
+    except WorkbenchError as error:
+        return JsonResponse({"error": error.message}, status=403)
+    return JsonResponse({"claimed_by": claim.account.display_name, "is_mine": claim.account_id == user.pk})
+
+
+def _visible_pair(request: HttpRequest, pk: UUID) -> QAPair:
+    return get_object_or_404(QAPair.objects.visible_to(request.user), pk=pk)  # type: ignore[arg-type]
+
+
+@portal_page(VIEW)
 @require_GET
 def pair_file(request: HttpRequest, pk: UUID, place: int) -> HttpResponse:
     """The picture of a file in a pair's prompt, for those who may see the pair."""
-    pair = get_object_or_404(QAPair.objects.visible_to(request.user), pk=pk)  # type: ignore[arg-type]
+    pair = _visible_pair(request, pk)
     page = request.GET.get("page", "1")
     try:
         content, kind = picture_of(pair, place, int(page) if page.isdigit() and len(page) < 6 else 1)

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
-from uuid import uuid4
+
+from tests import databases
 
 PROJECT = Path(__file__).resolve().parents[2]
 STARTS_WITHIN = 90.0
@@ -47,9 +47,8 @@ class Site:
 @contextmanager
 def running_site(folder: Path) -> Iterator[Site]:
     """Migrate, seed, add another team's rows, start web and worker, and end both."""
-    with _database() as database:
+    with databases.own(folder) as database:
         environment = _environment(folder, database)
-        _manage(environment, "migrate", "--verbosity", "0")
         passwords = _passwords_in(_manage(environment, "seed_demo"))
         _run(environment, "-c", ADD_THE_STRANGER, str(folder))
         port = _free_port()
@@ -104,24 +103,6 @@ def _passwords_in(printed: str) -> dict[str, str]:
     """User name → password, as the table of `seed_demo` prints them in its last two columns."""
     lines = printed.split("Password\n", 1)[1].split("\n\n", 1)[0].splitlines()
     return {words[-2]: words[-1] for line in lines if (words := line.split())}
-
-
-@contextmanager
-def _database() -> Iterator[str]:
-    """A fresh PostgreSQL database where DATABASE_URL names a server; empty for SQLite in the data folder."""
-    server = os.environ.get("DATABASE_URL", "")
-    if not server:
-        yield ""
-        return
-    import psycopg
-
-    name = f"e2e_{uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-        try:
-            yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
-        finally:
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def _free_port() -> int:

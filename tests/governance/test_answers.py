@@ -10,6 +10,7 @@ from governance import constraints, desk
 from governance.constraints import Terms
 from governance.errors import AlreadyDecided, ApprovalInUse, NotPermitted, ReasonRequired, WorkbenchError
 from governance.models import Approval, ApprovalRequest, ApprovalWithdrawal, GatePolicy, RecordEntry
+from governance.record import triggers
 from governance.uses import ALL_USES, BITS
 from tests.factories import SheetFactory
 
@@ -176,7 +177,8 @@ LEADS_TO = {
 def test_each_step_starts_from_its_states_only(state, name, asked, officer, second_officer, steward):
     approve(asked, officer)
     if state != State.PENDING:
-        ApprovalRequest.objects.filter(pk=asked.pk).update(state=state, decided_at=timezone.now())
+        with triggers.lifted():
+            ApprovalRequest.objects.filter(pk=asked.pk).update(state=state, decided_at=timezone.now())
     asked.refresh_from_db()
     cast = {"asker": steward, "signer": officer, "other": second_officer}
     before = (Approval.objects.count(), ApprovalWithdrawal.objects.count(), ApprovalRequest.objects.count())
@@ -214,3 +216,20 @@ def test_my_approvals_lists_what_waits_for_me_what_i_decided_and_what_i_asked(
     assert str(asked.pk) in shown
     client.force_login(officer)
     assert str(asked.pk) not in client.get(reverse("governance:my-approvals"), follow=True).content.decode()
+
+
+# -- words --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", State.values)
+def test_every_state_goes_on_after_this_request_is(state):
+    words = ApprovalRequest(state=state).standing
+
+    assert words == words.lower() and words
+
+
+def test_what_was_closed_with_changes_asked_for_is_said_in_a_sentence(asked, officer, second_officer):
+    desk.ask_for_changes(request=asked, by=officer, comment="name the contract")
+
+    with pytest.raises(AlreadyDecided, match="This request is closed: changes were asked for; nothing is left"):
+        approve(asked, second_officer)

@@ -38,3 +38,51 @@ def test_the_type_of_a_refusal_leads_to_its_explanation(client):
 
     assert answer.status_code == 200
     assert '<a id="not_found">' in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("address", "unknown", "meant"),
+    [
+        ("/api/v1/pairs/", "statuss", "status"),
+        ("/api/v1/constraint-changes/", "persn", "person"),
+        ("/api/v1/approvals/", "state_", "state"),
+        ("/api/v1/sheets/", "page_sise", "page_size"),
+    ],
+)
+def test_a_list_refuses_a_filter_that_it_does_not_know(address, unknown, meant, steward, api):
+    """Ignored, it would answer with more than was asked for."""
+    answer = api(steward).get(address, {unknown: "approved"})
+
+    assert answer.status_code == 400
+    assert answer.json()["field"] == unknown and repr(meant) in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "sent", "field", "value"),
+    [
+        ("post", "/api/v1/delegations/", {"to": "x", "role": "approver", "reason": "r", "until": "tomorrow"}, "until",
+         "'tomorrow'"),
+        ("get", "/api/v1/approvals/", {"object_id": "no-uuid"}, "object_id", "'no-uuid'"),
+        ("post", "/api/v1/gate-policies/sheet-publish/propose/", {"reason": "r", "lifetime_days": "ten"},
+         "lifetime_days", "'ten'"),
+        ("post", "/api/v1/gate-policies/sheet-publish/propose/", {"reason": "r", "approvals": {"approver": "two"}},
+         "approvals.approver", "'two'"),
+        ("post", "/api/v1/gate-policies/sheet-publish/propose/", {"reason": "r", "comment_required": "perhaps"},
+         "comment_required", "'perhaps'"),
+    ],
+)  # fmt: skip
+def test_a_value_of_the_wrong_kind_is_named_in_the_refusal(method, address, sent, field, value, officer, api):
+    answer = getattr(api(officer), method)(address, sent, **({"format": "json"} if method == "post" else {}))
+
+    assert answer.status_code == 400
+    assert answer.json()["field"] == field
+    assert value in answer.json()["detail"] and value in answer.json()["errors"][0]["message"]
+
+
+def test_a_long_value_is_cut_and_a_password_is_never_repeated(officer, api):
+    long = api(officer).post("/api/v1/gate-policies/sheet-publish/propose/",
+                             {"reason": "r", "lifetime_days": "x" * 999}, format="json")  # fmt: skip
+    assert long.status_code == 400 and len(long.json()["detail"]) < 300
+
+    told = APIClient().post("/api/v1/login/", {"username": "officer", "password": ["hidden"]}, format="json")
+    assert told.status_code == 400 and "hidden" not in told.content.decode()

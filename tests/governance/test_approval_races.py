@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from tests.proofs import keep_proof
 from tests.recordwork_races import RACES
-from tests.servers import own_database, own_server, url_of
+from tests.servers import own_database, own_server
 
 ROOT = Path(__file__).resolve().parents[2]
+TIMES = 3
 PROOF_TIMES = 200
 
 
@@ -39,14 +39,10 @@ def assert_each_ended_as_defined(told: dict[str, Any], times: int) -> None:
     assert all(sum(race["ended"].values()) == times for race in told.values())
 
 
-def test_each_race_between_two_deciders_has_one_defined_outcome(tmp_path):
-    if connection.vendor == "sqlite":
-        told = run_races(tmp_path, "", 5)
-    else:
-        with own_database(url_of(connection.settings_dict)) as url:
-            told = run_races(tmp_path, url, 5)
+def test_each_race_between_two_deciders_has_one_defined_outcome(tmp_path, database_url):
+    told = run_races(tmp_path, database_url, TIMES)
 
-    assert_each_ended_as_defined(told, 5)
+    assert_each_ended_as_defined(told, TIMES)
 
 
 @pytest.mark.proof

@@ -13,15 +13,25 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from governance import access, constraints
 from governance.compliance import filters
 from governance.constraints import Terms
 from governance.errors import InvalidInput
-from governance.models import ConstraintChange, EvidenceExport, RecordEntry, SavedQuestion, SigningKey
-from governance.record import verifier
+from governance.models import (
+    ConstraintChange,
+    Declassification,
+    Delegation,
+    EvidenceExport,
+    Job,
+    MembershipEnd,
+    RecordEntry,
+    SavedQuestion,
+    SigningKey,
+)
+from governance.record import triggers, verifier
 from governance.uses import ALL_USES, BITS, Classification
 from labeling.models import UseCase
 from tests.factories import SheetFactory
@@ -233,6 +243,70 @@ def test_a_check_of_the_record_runs_as_a_job_and_is_not_begun_twice(desk, office
 
     assert first.status_code == 302 and second.status_code == 202
     assert second.json()["job"] in first.url
+
+
+def test_what_the_command_found_is_on_the_desk_like_a_check_by_a_worker(desk, changed):
+    call_command("verify_record")
+    assert desk.get("/admin/compliance/").context["status"]["text"] == "record holds"
+    entry = RecordEntry.objects.order_by("pk").first()
+    with triggers.lifted(), connection.cursor() as cursor:
+        cursor.execute("UPDATE governance_recordentry SET actor_id = 999 WHERE id = %s", [entry.pk])
+
+    with pytest.raises(CommandError, match="does not hold"):
+        call_command("verify_record")
+
+    assert desk.get("/admin/compliance/").context["status"] == {"text": "record broken", "kind": "prohibited"}
+    kept = Job.objects.filter(kind="verify-record").first()
+    assert kept.result["holds"] is False and kept.result["faults"]
+    assert desk.get(f"/admin/jobs/{kept.pk}/").status_code == 200
+
+
+def test_a_check_that_cannot_be_kept_says_so_and_tells_its_findings(changed, monkeypatch, capsys):
+    def refused(**_):
+        raise DatabaseError("read-only")
+
+    monkeypatch.setattr(Job.objects, "create", refused)
+
+    call_command("verify_record")
+
+    told = capsys.readouterr().out
+    assert "does not show this check, because it could not be kept: read-only" in told
+    assert "The record holds." in told
+
+
+def leave(name: str, by, until, **moments) -> Declassification:
+    return Declassification.objects.create(
+        scope={"labelset_version": name}, scope_label=name, lifted=[], grants_uses=1, grants_classification=1,
+        data_classification=0, permitted_until=until, usage_reason="lengths only", requested_by=by, **moments,
+    )  # fmt: skip
+
+
+def test_everything_that_ends_soon_is_on_the_desk_and_nothing_that_does_not(desk, steward, officer, team, make_user):
+    now = timezone.now()
+    soon, late = now + timedelta(days=3), now + timedelta(days=90)
+    ends = SheetFactory(owner=steward, name="Sheet that ends", permitted_until=soon)
+    SheetFactory(owner=steward, name="Sheet that lasts", permitted_until=late)
+    leave("leave in force", steward, soon, approved_at=now)
+    leave("leave that lasts", steward, late, approved_at=now)
+    leave("leave asked for", steward, soon)
+    leave("leave ended", steward, soon, approved_at=now, ended_at=now)
+    access.share(collection=ends, to=team, level="view", by=steward, until=soon)
+    MembershipEnd.objects.create(user=steward, group=team, until=soon, reason="a project", set_by=officer)
+    other = make_user("deputy")
+    for until, role in ((soon, "compliance-officer"), (late, "approver")):
+        Delegation.objects.create(delegator=officer, delegate=other, role=role, reason="away", until=until)
+
+    context = desk.get("/admin/compliance/").context
+
+    assert sorted(one.label for one in context["expiring"]) == [
+        "declassification for leave in force", "sheet Sheet that ends",
+    ]  # fmt: skip
+    assert sorted(one.label for one in context["ending"]) == [
+        "Steward in Team Iris", "right to sign lent: compliance officer, Officer to Deputy",
+        "sheet Sheet that ends shared with Team Iris",
+    ]  # fmt: skip
+    shown = [one.url for one in context["expiring"]] + [context["ending"][-1].url]
+    assert {desk.get(url).status_code for url in shown} == {200}
 
 
 def test_every_rule_says_what_is_not_covered_and_links_to_pages_that_open(desk):

@@ -165,9 +165,19 @@ def test_an_expired_permission_permits_nothing(sheet, label, steward):
         EVERYTHING.as_json() | {"permitted_until": "2020-01-01T00:00:00Z", "usage_reason": "contract ended"}
     )
 
-    constraints.tighten(row=sheet, terms=ended, by=steward)
+    constraints.apply_terms(row=sheet, terms=ended, by=steward)
 
     assert permitted("evaluation") == set()
+
+
+def test_nobody_ends_a_permission_in_the_past(sheet, label, steward):
+    ended = Terms.parse(EVERYTHING.as_json() | {"permitted_until": "2020-01-01T00:00:00Z", "usage_reason": "ended"})
+
+    with pytest.raises(InvalidInput, match=r"2020-01-01.* is past"):
+        constraints.tighten(row=sheet, terms=ended, by=steward)
+
+    sheet.refresh_from_db()
+    assert sheet.permitted_until is None
 
 
 def test_the_table_itself_refuses_an_effective_use_outside_the_own_mask(label):

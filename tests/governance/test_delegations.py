@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from governance import access, constraints, context, desk
 from governance.approvals import delegations
+from governance.approvals.selectors import waiting_for
 from governance.constraints import Terms
 from governance.errors import (
     AlreadyDecided,
@@ -60,7 +61,7 @@ def test_a_deputy_signs_for_whom_they_stand_in_and_the_signature_says_so(asked, 
     with pytest.raises(NotPermitted):
         sign(asked, deputy)
     lent = lend(officer, deputy)
-    assert [one.pk for one in desk.waiting_for(deputy)] == [asked.pk]
+    assert [one.pk for one in waiting_for(deputy)] == [asked.pk]
 
     answer = api(deputy).post(f"/api/v1/approvals/{asked.pk}/approve/", {"comment": "seen"}).json()
 
@@ -78,14 +79,14 @@ def test_the_page_of_the_request_offers_the_step_to_a_deputy_and_names_both(aske
     client.post(reverse("admin:governance_approvalrequest_step", args=[asked.pk, "approve"]), {"comment": "seen"})
 
     shown = client.get(reverse("admin:governance_approvalrequest_change", args=[asked.pk])).content.decode()
-    assert "Deputy as compliance officer for Officer" in shown
+    assert "<strong>Deputy</strong> for Officer, as compliance officer" in shown
 
 
 def test_a_deputy_must_see_the_row(asked, officer, make_user):
     outsider = make_user("outsider", "viewer")
     lend(officer, outsider)
 
-    assert not desk.waiting_for(outsider).exists()
+    assert not waiting_for(outsider).exists()
     with pytest.raises(NotPermitted):
         sign(asked, outsider)
 
@@ -110,7 +111,7 @@ def test_the_askers_own_right_does_not_count_through_a_deputy(sheet, deputy, mak
     asked = constraints.request_relaxation(row=sheet, terms=LOOSER, by=both)
     lend(both, deputy)
 
-    assert not desk.waiting_for(deputy).exists()
+    assert not waiting_for(deputy).exists()
     with pytest.raises(SameApprover, match="who lent you the right"):
         sign(asked, deputy)
 
@@ -163,7 +164,7 @@ def test_an_end_a_known_gate_and_a_reason_are_needed(officer, deputy, fields):
 def test_it_holds_at_its_gate_only(asked, officer, deputy):
     lend(officer, deputy, gate="endpoint-clearance")
 
-    assert not desk.waiting_for(deputy).exists()
+    assert not waiting_for(deputy).exists()
     with pytest.raises(NotPermitted):
         sign(asked, deputy)
 

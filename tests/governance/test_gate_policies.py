@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from governance import desk
 from governance.approvals import policies
+from governance.approvals.registry import GATES, fingerprint
 from governance.errors import ContentChanged, InvalidInput, NotPermitted, ReasonRequired, SameApprover
 from governance.models import ApprovalRequest, GatePolicy
 from tests.factories import SheetFactory
@@ -144,12 +145,11 @@ def test_an_approval_needs_no_comment_where_its_policy_says_so_and_a_rejection_a
     GatePolicy.objects.filter(gate="constraint-relax").update(comment_required=False)
     sheet = SheetFactory(owner=steward)
     access.share(collection=sheet, to=team, level="view", by=steward)
-    request = approval_request(sheet, requested_by=steward, needed={"approver": 2})
+    asked = fingerprint(GATES["constraint-relax"], sheet, {})
+    request = approval_request(sheet, requested_by=steward, needed={"approver": 2}, fingerprint=asked, payload={})
 
     with pytest.raises(ReasonRequired):
         desk.decide(request=request, by=approver, approve=False, comment=" ")
-    request.fingerprint = desk.fingerprint(desk.GATES["constraint-relax"], sheet, {})
-    request.save()
     desk.decide(request=request, by=approver, approve=True, comment="")
 
     assert desk.missing_roles(request) == {"approver": 1}

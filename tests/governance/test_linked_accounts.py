@@ -9,7 +9,7 @@ from django.urls import reverse
 from governance import constraints, desk
 from governance.constraints import Terms
 from governance.errors import AlreadyDecided, InvalidInput, NotPermitted, ReasonRequired, SameApprover
-from governance.models import AccountLink, ApprovalRequest, GatePolicy, User
+from governance.models import AccountLink, ApprovalRequest, GatePolicy, Person, User
 from governance.people import linking
 from governance.uses import ALL_USES, BITS
 from tests.factories import SheetFactory
@@ -65,7 +65,8 @@ def test_a_signature_of_the_askers_second_account_stops_counting_when_they_are_l
 
 def test_signatures_of_two_accounts_count_once_when_they_are_linked(asked, officer, second_officer, root):
     GatePolicy.objects.filter(gate=constraints.RELAX_GATE).update(approvals={"compliance-officer": 3})
-    ApprovalRequest.objects.filter(pk=asked.pk).update(needed={"compliance-officer": 3})
+    desk.withdraw(request=asked, by=asked.requested_by)
+    asked = constraints.request_relaxation(row=asked.subject, terms=LOOSER, by=asked.requested_by)
     for one in (officer, second_officer):
         desk.decide(request=asked, by=one, approve=True, comment="fine")
 
@@ -179,3 +180,45 @@ def test_the_form_of_an_account_does_not_change_whose_it_is(steward, officer, ro
 
     steward.refresh_from_db()
     assert steward.person_id != officer.person_id
+
+
+NEW = {"username": "nina", "first_name": "Nina", "last_name": "New", "usable_password": "true",
+       "password1": "a long password for nina", "password2": "a long password for nina", "person": ""}  # fmt: skip
+
+
+@pytest.mark.parametrize("human", [True, False])
+def test_a_new_account_stands_for_a_person_unless_it_is_for_a_program(root, client, human):
+    client.force_login(root)
+    form = client.get(reverse("admin:governance_user_add")).content.decode()
+    assert "A human being" in form and 'name="is_human"' in form and "checked" in form
+
+    client.post(reverse("admin:governance_user_add"), NEW | ({"is_human": "on"} if human else {}))
+
+    made = User.objects.get(username="nina")
+    assert (made.person.name if made.person else None) == ("Nina New" if human else None)
+    page = client.get(reverse("admin:governance_user_change", args=[made.pk])).content.decode()
+    assert ("Nina New, a human being" if human else "this is a service account, which approves nothing") in page
+
+
+def test_a_further_account_is_of_the_person_that_was_chosen(root, officer, client):
+    client.force_login(root)
+    people = Person.objects.count()
+
+    refused = client.post(reverse("admin:governance_user_add"), NEW | {"person": str(officer.person_id)})
+    client.post(reverse("admin:governance_user_add"), NEW | {"person": str(officer.person_id), "is_human": "on"})
+
+    assert "is a human being: tick this" in refused.content.decode()
+    assert User.objects.get(username="nina").person_id == officer.person_id
+    assert Person.objects.count() == people
+
+
+def test_an_account_that_was_a_programs_becomes_a_persons_on_its_page(root, officer, client):
+    client.force_login(root)
+    client.post(reverse("admin:governance_user_add"), NEW)
+    made = User.objects.get(username="nina")
+
+    client.post(reverse("admin:governance_user_change", args=[made.pk]),
+                {"username": "nina", "person": str(officer.person_id), "is_active": "on"})  # fmt: skip
+
+    made.refresh_from_db()
+    assert made.person_id == officer.person_id

@@ -3,13 +3,16 @@
 import html as html_module
 import re
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
 from governance.portal import content, marks, navigation
+from tests.factories import SheetFactory
 
 STYLE = Path(__file__).parents[2] / "governance/static/governance/workbench.css"
 TEMPLATES = Path(__file__).parents[2] / "templates"
@@ -112,7 +115,42 @@ def test_a_count_for_an_unknown_entry_is_refused():
 
 
 def test_an_anonymous_visitor_has_no_sidebar(rf):
-    assert navigation.navigation_for(rf.get("/")) == []
+    assert navigation.navigation_for(rf.get("/"), {}) == []
+
+
+@pytest.fixture
+def counting(monkeypatch, viewer):
+    """How often the Training Sheets were counted for the sidebar, and the number shown last."""
+    asked = []
+
+    def count(user):
+        asked.append(user)
+        return len(asked)
+
+    monkeypatch.setitem(navigation._counts, "admin:labeling_trainingsheet_changelist", count)
+    return asked
+
+
+def test_the_sidebar_counts_again_for_each_person_and_once_anything_changed(counting, viewer, officer, db):
+    assert navigation.counts_for(viewer) == navigation.counts_for(viewer)
+    assert counting == [viewer]
+
+    navigation.counts_for(officer)
+    assert counting == [viewer, officer]
+
+    SheetFactory(owner=officer)
+    navigation.counts_for(viewer)
+    assert counting == [viewer, officer, viewer]
+
+
+def test_the_sidebar_counts_again_after_half_a_minute(counting, viewer, db, monkeypatch):
+    navigation.counts_for(viewer)
+    later = timezone.now() + timedelta(seconds=navigation.COUNTED_SECONDS)
+    monkeypatch.setattr(navigation.timezone, "now", lambda: later)
+
+    navigation.counts_for(viewer)
+
+    assert counting == [viewer, viewer]
 
 
 def tokens(theme):

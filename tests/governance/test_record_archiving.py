@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,44 @@ def test_dropped_values_leave_the_database_and_every_proof_stays(person, officer
         outcome = verifier.check_bundle(file)
     assert (outcome.holds, outcome.facts["entries"], outcome.facts["erased"]) == (True, 3, 0)
     assert archive.dropped_at is None and RecordArchive.objects.get().dropped_at is not None
+
+
+def test_rows_whose_values_were_dropped_are_compared_with_the_archive(person):
+    archiving.archive_record(older_than=NOW, drop=True)
+    found = verification.verify()
+    assert found.holds and not [note for note in found.notes if "cannot be compared" in note]
+
+    with triggers.lifted():
+        Person.objects.filter(pk=person.pk).update(name="Meier, Forged")
+
+    [fault] = faults()
+    assert str(person.pk) in fault and "name changed past it" in fault
+
+
+def test_rows_whose_archive_cannot_be_read_are_counted_as_unknown(person):
+    archiving.archive_record(older_than=NOW, drop=True)
+    path = archiving.path_of(RecordArchive.objects.get())
+    path.write_bytes(path.read_bytes()[:-20])
+
+    found = verification.verify()
+
+    assert "cannot be read" in str(found.faults) or "cut off" in str(found.faults)
+    [note] = [note for note in found.notes if "cannot be compared" in note]
+    assert int(note.split()[0]) >= 1_201
+
+
+def test_values_of_an_archive_that_are_not_what_was_hashed_are_believed_by_nobody(person):
+    archiving.archive_record(older_than=NOW, drop=True)
+    archive = RecordArchive.objects.get()
+    entry = RecordEntry.objects.filter(object_id=str(person.pk)).order_by("version").last()
+    path = archiving.path_of(archive)
+    path.write_bytes(path.read_bytes().replace(b"Meier, H.", b"Forged, H"))
+    with triggers.lifted():
+        Person.objects.filter(pk=person.pk).update(name="Forged, H")
+
+    with closing(archiving.KeptValues()) as kept:
+        assert kept.payload(entry.sealed.position, entry.values_digest) is None
+    assert any("archive 1" in fault for fault in faults())
 
 
 def test_values_in_no_archive_cannot_be_dropped(person):
@@ -302,3 +341,22 @@ def test_an_entry_whose_values_were_dropped_says_where_they_are(person, client, 
 
     assert "archive 1" in shown
     assert not Erasure.objects.exists()
+
+
+def test_an_entry_whose_values_were_dropped_points_at_its_file_and_range_by_every_door(person, client, api, officer):
+    archiving.archive_record(older_than=NOW, drop=True)
+    archive = RecordArchive.objects.get()
+    Person.objects.filter(pk=person.pk).update(name="known")
+    client.force_login(officer)
+    entry = RecordEntry.objects.filter(object_id=str(person.pk)).order_by("version").first()
+
+    page = client.get(f"/admin/governance/recordentry/{entry.pk}/change/").content.decode()
+    listed = client.get("/admin/governance/recordentry/", {"q": str(person.pk)}).content.decode()
+    told = api(officer).get("/api/v1/record/", {"object_id": str(person.pk)}).json()["results"]
+
+    assert archive.file in page and f"positions 0 to {archive.last}" in page
+    assert f"/admin/governance/recordarchive/{archive.pk}/change/" in page
+    assert listed.count("in archive 1") >= 2
+    kept = {"number": 1, "file": archive.file, "first": 0, "last": archive.last}
+    assert [one["archive"] for one in told] == [None, kept, kept]
+    assert [one["old"] for one in told][1:] == [None, None]

@@ -334,3 +334,14 @@ def test_a_hold_is_placed_and_its_lift_asked_for_in_the_portal(client, gone, off
 
     assert ApprovalRequest.objects.get(gate=holds.GATE).object_id == hold.pk
     assert "use case" in client.get(f"/admin/governance/legalhold/{hold.pk}/change/").content.decode()
+
+
+@pytest.mark.parametrize(("where", "label"), [
+    ({"kind": "workbench.sheet", "object_id": "7"}, "legal hold on workbench.sheet 7"),
+    ({"kind": "workbench.sheet", "object_id": ""}, "legal hold on workbench.sheet"),
+    ({"kind": "", "object_id": ""}, "legal hold on the whole record"),
+])  # fmt: skip
+def test_what_is_asked_to_be_lifted_reads_as_a_sentence(officer, where, label):
+    hold = holds.place_hold(**where, reason="a lawsuit", by=officer)
+
+    assert holds.request_lift(hold=hold, reason="it is over", by=officer).subject_label == label

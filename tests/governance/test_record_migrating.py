@@ -14,7 +14,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from tests.servers import own_database, url_of
+from tests import databases
 
 SETTINGS = """
 from workbench.settings import *
@@ -119,11 +119,8 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    if connection.vendor == "sqlite":
-        yield Site(tmp_path, "")
-    else:
-        with own_database(url_of(connection.settings_dict)) as url:
-            yield Site(tmp_path, url)
+    with databases.own(tmp_path, migrated=False) as url:
+        yield Site(tmp_path, url)
 
 
 @pytest.mark.timeout(600)

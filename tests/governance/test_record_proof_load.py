@@ -7,17 +7,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from tests.proofs import keep_proof
 from tests.recordwork import KIND, Tally, differences, replay
-from tests.servers import Server, own_database, own_server, url_of
+from tests.servers import Server, own_database, own_server
 
 ROOT = Path(__file__).resolve().parents[2]
 PROOF_CHANGES = int(os.environ.get("WORKBENCH_PROOF_CHANGES", "100000"))
@@ -60,20 +57,9 @@ def assert_everything_is_on_record(found: dict[str, Any], changes: int) -> None:
     assert alone["entries"] >= changes
 
 
-@contextmanager
-def a_database() -> Iterator[str]:
-    """A database of the kind that the tests run on: a file of its own, or one on the same server."""
-    if connection.vendor == "sqlite":
-        yield ""
-    else:
-        with own_database(url_of(connection.settings_dict)) as url:
-            yield url
-
-
-def test_every_acknowledged_change_is_on_record_once_although_writers_are_killed(tmp_path):
-    with a_database() as url:
-        work = start(tmp_path, url, changes=2_000, writers=3, pairs=60, kills=2)
-        found = result_of(work, tmp_path, 200)
+def test_every_acknowledged_change_is_on_record_once_although_writers_are_killed(tmp_path, database_url):
+    work = start(tmp_path, database_url, changes=2_000, writers=3, pairs=60, kills=2)
+    found = result_of(work, tmp_path, 200)
 
     assert_everything_is_on_record(found, 2_000)
     assert found["killed"] == 2

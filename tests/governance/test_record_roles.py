@@ -17,7 +17,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from tests.servers import own_database, url_of
+from tests import databases
 
 pytestmark = pytest.mark.skipif(connection.vendor != "postgresql", reason="accounts are PostgreSQL's")
 
@@ -111,7 +111,7 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    with own_database(url_of(connection.settings_dict)) as url:
+    with databases.own(tmp_path) as url:
         site = Site(url, tmp_path)
         yield site
         site.drop()
@@ -120,7 +120,6 @@ def site(tmp_path: Path) -> Iterator[Site]:
 @pytest.mark.timeout(600)
 def test_the_applications_account_works_and_cannot_get_at_the_record(site):
     roles = ("record_roles", "--owner", site.owner, "--application", site.application, "--execute")
-    site.manage(site.url, "migrate", "-v0")
     site.manage(site.url, *roles)
 
     worked = site.run(site.url_for(site.application), "-c", WORK)

@@ -25,7 +25,7 @@ import pytest
 from django.db import connection
 
 from governance.record import verifier
-from tests.servers import own_database, url_of
+from tests import databases
 
 ROOT = Path(__file__).resolve().parents[2]
 ENTRIES, SEALED, CHECKPOINTS = 580, 579, 3
@@ -114,11 +114,8 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    if connection.vendor == "sqlite":
-        yield Site(tmp_path, "")
-    else:
-        with own_database(url_of(connection.settings_dict)) as url:
-            yield Site(tmp_path, url)
+    with databases.own(tmp_path, migrated=False) as url:
+        yield Site(tmp_path, url)
 
 
 def test_an_earlier_record_is_whole_after_every_migration_and_goes_on(site, tmp_path):

@@ -12,11 +12,11 @@ from governance.constraints import Terms
 from governance.errors import InvalidInput, LooserThanNow, NotPermitted, ReasonRequired, StaleVersion
 from governance.exits import EXITS
 from governance.uses import ALL_USES, BITS, Use
+from labeling.interchange.services import export_labels, import_labels
 from labeling.labels import services
 from labeling.labels.contents import content_of, keep
 from labeling.labels.entries import Entry
 from labeling.labels.errors import ImportRefused, ItemGone, LabelTypeMismatch, NoLabelset
-from labeling.labels.interchange import export_lines, import_labels
 from labeling.labels.models import CanonicalLabel, Content
 from labeling.labels.selectors import coverage, labels_for, labels_of_older_versions, misfits
 from labeling.labelsets import services as labelsets
@@ -366,17 +366,23 @@ def test_labels_are_imported_from_json_lines(sheet, labelset, expert) -> None:
         {"item_ref": "a2", "data": {"label": "refund"}, "confidence": "low", "notes": "hm"},
     )
 
-    saved = import_labels(sheet=sheet, label_type=label_type("classification"), text=text, by=expert)
+    done = import_labels(
+        sheet=sheet, label_type=label_type("classification"), content=text.encode(), by=expert
+    )
 
+    assert (done.saved, done.plan.new) == (2, 2)
+    saved = labels_for(sheet, "classification", ["a1", "a2"])
     assert saved["a2"].confidence == "low"
     assert saved["a1"] not in CanonicalLabel.objects.permitting(Use.TRAINING)
 
 
-def test_an_import_names_every_bad_line_and_saves_nothing(sheet, labelset, expert) -> None:
+def test_an_import_of_all_or_nothing_names_every_bad_line_and_saves_nothing(sheet, labelset, expert) -> None:
     text = lines({"item_ref": "a1", "data": {"label": "card"}}, {"item_ref": "a2", "data": {"label": 1}}, 7)
 
     with pytest.raises(ImportRefused, match=r"line 2: .*\$\.label.*line 3: expected"):
-        import_labels(sheet=sheet, label_type=label_type("classification"), text=text, by=expert)
+        import_labels(
+            sheet=sheet, label_type=label_type("classification"), content=text.encode(), by=expert, all_or_nothing=True
+        )
     assert not CanonicalLabel.objects.exists()
 
 
@@ -384,7 +390,7 @@ def test_an_import_of_items_that_the_sheet_lacks_is_refused(sheet, labelset, exp
     with pytest.raises(ImportRefused, match="'zz'"):
         import_labels(
             sheet=sheet, label_type=label_type("classification"),
-            text=lines({"item_ref": "zz", "data": {"label": "card"}}), by=expert,
+            content=lines({"item_ref": "zz", "data": {"label": "card"}}).encode(), by=expert,
         )  # fmt: skip
 
 
@@ -394,18 +400,16 @@ def test_an_export_holds_only_what_permits_the_use(sheet, labelset, expert, use)
     forbidden = Terms(**{**vars(NO_TRAINING), "prohibited_uses": BITS[use]})
     make_label(sheet, "a2", "card", expert, terms=forbidden)
 
-    written, count, excluded = export_lines(
-        sheet=sheet, label_type=label_type("classification"), use=use, by=expert
-    )
+    found = export_labels(sheet=sheet, label_type=label_type("classification"), use=use, by=expert)
 
-    assert (count, excluded) == (1, 1)
-    assert [json.loads(line)["item_ref"] for line in written] == ["a1"]
+    assert (found.count, found.excluded) == (1, 1)
+    assert [json.loads(line)["item_ref"] for line in found.pieces] == ["a1"]
     assert EXITS[f"label-export-{use.replace('_', '-')}"].use == use
 
 
 def test_labels_are_not_exported_for_training(sheet, labelset, expert) -> None:
     with pytest.raises(InvalidInput, match="testing or few_shot"):
-        export_lines(sheet=sheet, label_type=label_type("classification"), use="training", by=expert)
+        export_labels(sheet=sheet, label_type=label_type("classification"), use="training", by=expert)
 
 
 def test_equal_contents_are_kept_once() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.urls import reverse
 from django.utils import timezone
 
 from governance import constraints, jobs
 from governance.constraints import Terms
 from governance.derivations import ancestors_of
+from governance.desk import close_what_cannot_come_true
 from governance.errors import (
     ApprovalPending,
     InvalidInput,
@@ -18,7 +20,7 @@ from governance.errors import (
     SameApprover,
     TransitionNotAllowed,
 )
-from governance.models import ConstraintChange, Declassification, RecordEntry
+from governance.models import ApprovalRequest, ConstraintChange, Declassification, RecordEntry
 from governance.rules.declassifications import EXPIRY, Leave, end, request_declassification, what_if_given
 from governance.uses import ALL_USES, Classification, mask_of
 from labeling.generation import services
@@ -114,7 +116,7 @@ def test_nothing_changes_until_a_compliance_officer_who_did_not_ask_has_signed(v
     assert asked.payload["what_if"]["effects"] == [
         {"what": "Q&A pairs", "use": use, "lost": 0, "gained": 4} for use in ("training", "validation")
     ]
-    assert [source["source"] for source in asked.payload["lifted"]] == ["column main.tickets#patient"]
+    assert [source["source"] for source in asked.payload["lifted"]] == ["column"]
 
     sign(asked, officer)
     assert trains(made) == 4
@@ -207,6 +209,23 @@ def test_leave_for_a_template_is_none_for_answers_that_experts_gave_on_seeing_th
         request_declassification(row=reused, leave=leave(), by=engineer)
 
 
+def test_why_says_where_leave_cannot_be_asked_for_and_what_to_do(version, lengths, generate, engineer, expert, viewer,
+                                                                  client):  # fmt: skip
+    make_label(version.sheet, "a1", "card", expert)
+    made = generate(version, lengths)
+    joined, single = made.pairs.get(item_ref="a1"), made.pairs.get(item_ref="a2")
+
+    def why(row):
+        return client.get(reverse("governance:why", args=["labeling.qapair", row.pk])).content.decode()
+
+    client.force_login(engineer)
+    assert "several tools made" in why(joined) and "or ask that the constraint of a source be relaxed" in why(joined)
+    assert "Ask for a declassification" not in why(joined)
+    assert "several tools made" not in why(single) and "Ask for a declassification" in why(single)
+    client.force_login(viewer)
+    assert "several tools made" not in why(joined)
+
+
 def test_a_label_made_by_approving_a_pair_has_the_leave_of_its_pair(version, lengths, generate, engineer, officer,
                                                                      expert):  # fmt: skip
     made = generate(version, lengths)
@@ -287,6 +306,26 @@ def test_the_page_names_no_source_that_one_may_not_see(version, lengths, generat
     assert "main.tickets#patient" not in page
 
 
+def test_who_asked_reads_no_name_of_a_source_that_they_may_not_see(
+    version, lengths, generate, engineer, officer, client, api
+):
+    row = generate(version, lengths).pairs.first()
+    asked = request_declassification(row=row, leave=leave(), by=engineer)
+    addresses = [
+        f"/api/v1/approvals/{asked.pk}/", f"/api/v1/declassifications/{asked.object_id}/",
+        f"/admin/governance/approvalrequest/{asked.pk}/change/",
+        f"/admin/governance/declassification/{asked.object_id}/change/",
+    ]  # fmt: skip
+    client.force_login(engineer)
+    for address in addresses:
+        answer = (api(engineer) if address.startswith("/api/") else client).get(address)
+        assert answer.status_code == 200
+        assert "main.tickets#patient" not in answer.content.decode(), address
+
+    client.force_login(officer)
+    assert all("main.tickets#patient" in client.get(address).content.decode() for address in addresses[2:])
+
+
 def test_trying_it_changes_nothing(version, lengths, generate, engineer):
     made = generate(version, lengths)
 
@@ -315,4 +354,22 @@ def test_by_rest_it_is_asked_for_shown_and_ended(version, lengths, generate, eng
     assert [(one["standing"], one["permits"]) for one in found] == [("in force", ["training", "validation"])]
     ended = api(officer).post(f"/api/v1/declassifications/{found[0]['id']}/end/", {"reason": "no longer needed"})
     assert (ended.status_code, ended.json()["standing"]) == (200, "ended")
+    assert trains(made) == 0
+
+
+def test_leave_whose_end_passed_while_it_waited_closes_by_itself(version, lengths, generate, engineer, officer,
+                                                                  monkeypatch):  # fmt: skip
+    made = generate(version, lengths)
+    asked = request_declassification(row=made.pairs.first(), leave=leave(), by=engineer)
+    assert close_what_cannot_come_true() == 0
+    # Its end passes before the request itself runs out.
+    ApprovalRequest.objects.filter(pk=asked.pk).update(expires_at=leave().until + timedelta(days=5))
+    after = leave().until + timedelta(seconds=1)
+    monkeypatch.setattr(timezone, "now", lambda: after)
+
+    assert close_what_cannot_come_true() == 1
+
+    asked.refresh_from_db()
+    assert asked.state == "void"
+    assert "which is past" in asked.history.first().history_change_reason
     assert trains(made) == 0

@@ -10,11 +10,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from governance import access, constraints, jobs
+from governance import access, constraints, context, jobs
 from governance.admin_base import row_url
 from governance.constraints import Terms
 from governance.errors import InvalidInput, NotPermitted, TransitionNotAllowed
 from governance.models import Derivation, Job
+from governance.record import emptying
 from governance.uses import ALL_USES, BITS, Classification, Use
 from labeling.generation import derived, services
 from labeling.generation.errors import LabelsetNotBound, NothingFailed, NotPublishedYet, TrainingSheetInUse
@@ -413,6 +414,22 @@ def cancel_after(server: Any, calls: int, job: Job) -> None:
 
     Answering._collect = collect  # type: ignore[method-assign]
     server.restore = lambda: setattr(Answering, "_collect", original)
+
+
+def test_what_was_erased_comes_back_neither_from_the_source_nor_from_a_model(start, engineer, officer):
+    with running(content=CARD) as server:
+        endpoint = endpoint_at(server.url, engineer)
+        made = start(mode=Mode.AI_GENERATED, endpoint=endpoint)
+        first = pair_of(made, "a1")
+        with context.because("Art. 17", by=officer):
+            emptying.empty("labeling.content", [first.prompt_id, first.answer_id], reason="Art. 17", by=officer)
+
+        again = start(name="Again", mode=Mode.AI_GENERATED, endpoint=endpoint)
+
+    pair, other = pair_of(again, "a1"), pair_of(again, "a2")
+    assert (pair.work_state, pair.messages) == ("failed", []) and "prompt of this item was erased" in pair.error
+    assert (other.work_state, other.answer) == ("failed", None) and "answer was erased" in other.error
+    assert other.messages and other.model_facts["raw"] == "(erased)"
 
 
 @pytest.fixture(autouse=True)

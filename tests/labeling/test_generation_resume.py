@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests import databases
 from tests.proofs import keep_proof
 from tests.workbench.fake_openai import FakeServer, running
 
@@ -28,8 +29,6 @@ SET_UP = """
 import sys
 import django
 django.setup()
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 from governance.models import Person, User
 from governance.roles import group_for
 from labeling.generation import services
@@ -67,6 +66,7 @@ class Site:
         return os.environ | own
 
     def set_up(self, count: int, server: FakeServer) -> None:
+        databases.copy_to(self.folder)
         command = [sys.executable, "-c", SET_UP, str(count), server.url, str(IN_FLIGHT)]
         subprocess.run(command, env=self.environment, cwd=ROOT, check=True, timeout=120)
 

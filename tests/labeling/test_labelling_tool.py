@@ -198,12 +198,15 @@ def test_pages_have_no_inline_script_or_style(browser, version) -> None:
 def test_lines_are_imported_and_exported(browser, version, expert) -> None:
     file = io.BytesIO(json.dumps({"item_ref": "a1", "data": {"label": "card"}}).encode())
     file.name = "labels.jsonl"
-    browser.post(at("label-import", version), {"file": file})
+    seen = browser.post(at("label-import", version), {"file": file})
+    assert (seen.context["plan"].new, CanonicalLabel.objects.count()) == (1, 0)
+    browser.post(at("label-import", version), {"looked_at": seen.context["looked_at"]})
     broken = browser.post(at("label-import", version), {"lines": "{"})
 
     exported = browser.get(at("label-export", version, use="testing"))
 
     assert "Nothing was saved" in broken.content.decode()
+    assert "line 1" in broken.content.decode()
     assert json.loads(exported.getvalue())["data"] == {"label": "card"}
     assert exported["Content-Disposition"].endswith('.jsonl"')
 

@@ -21,7 +21,7 @@ from labeling.labels.models import CanonicalLabel
 from labeling.review import services
 from labeling.review.errors import NoAnswerYet, NothingNewer, PromptNotUsable, ReviewClosed, ReviewIncomplete
 from labeling.review.models import PairDecision
-from labeling.review.selectors import last_decided, next_open, pairs_in_view, previous, waiting_sheets
+from labeling.review.selectors import last_decision, next_open, pairs_in_view, previous, waiting_sheets
 from labeling.schemas.errors import SchemaViolation
 
 from .factories import bind, make_label, make_labelset, make_sheet, make_template, share_with, write_table
@@ -370,7 +370,7 @@ def test_the_queue_goes_by_position_and_comes_back_to_what_was_skipped(made, exp
     assert next_open(pairs, after=0).position == 2
     assert next_open(pairs, after=5).position == 0
     assert previous(pairs, before=2).position == 1
-    assert last_decided(made, expert).position == 1
+    assert last_decision(made, expert).pair.position == 1
     assert [sheet.name for sheet in waiting_sheets(expert)] == ["Six"]
     assert not pairs_in_view(foreign, expert).exists()
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance import constraints, desk, jobs
+from governance.approvals.selectors import open_request
 from governance.constraints import Terms
 from governance.errors import NotPermitted, TransitionNotAllowed, WorkbenchError
 from governance.uses import ALL_USES, Use, mask_of
@@ -327,7 +328,7 @@ def test_a_restricted_row_needs_a_compliance_officer_too(training_sheet, enginee
     share_dataset(version.dataset)
 
     assert approved(version, engineer, approver).status == "draft"
-    request = desk.open_request(version, "dataset-approve")
+    request = open_request(version, "dataset-approve")
     desk.decide(request=request, by=officer, approve=True, comment="seen")
 
     assert DatasetVersion.objects.get(pk=version.pk).status == "approved"
@@ -497,7 +498,7 @@ def test_an_end_of_a_label_binds_the_pairs_that_came_from_it(training_sheet, eng
         Terms.of(label).as_json() | {"permitted_until": "2020-01-01T00:00:00Z", "usage_reason": "consent ended"}
     )
 
-    constraints.tighten(row=label, terms=ended, by=label.sheet.owner)
+    constraints.apply_terms(row=label, terms=ended, by=label.sheet.owner)
 
     pair.refresh_from_db()
     assert pair.effective_until == ended.permitted_until

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from tests import databases
+
 ROOT = Path(__file__).resolve().parents[2]
 PAIRS = 1500
 SET_UP = """
@@ -23,8 +25,6 @@ import sys
 import django
 django.setup()
 from django.conf import settings
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 from governance import access
 from governance.models import Person, User
 from governance.roles import group_for
@@ -64,6 +64,7 @@ class Site:
         return {name: value for name, value in (os.environ | own).items() if value or name not in own}
 
     def set_up(self) -> None:
+        databases.copy_to(self.folder)
         command = [sys.executable, "-c", SET_UP, str(PAIRS)]
         subprocess.run(command, env=self.environment, cwd=ROOT, check=True, timeout=200)
 

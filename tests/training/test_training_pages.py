@@ -8,8 +8,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from governance import access, constraints, desk, jobs
+from governance import access, constraints, jobs
 from governance.admin_base import follow_url, row_url
+from governance.approvals.selectors import open_request
 from governance.constraints import Terms
 from governance.models import ApprovalRequest, Job
 from governance.uses import ALL_USES, mask_of
@@ -245,7 +246,7 @@ def test_freezing_and_asking_for_approval_go_through_the_services(training_sheet
     job = Job.objects.get(kind="training.freeze")
     assert "Succeeded" in text(client.get(reverse("governance:job", args=[job.pk]))), "its own page can be read"
     client.post(step_url(version, "approve"), {"reason": "ready to train"})
-    request = desk.open_request(DatasetVersion.objects.get(), "dataset-approve")
+    request = open_request(DatasetVersion.objects.get(), "dataset-approve")
     assert isinstance(request, ApprovalRequest) and request.reason == "ready to train"
     assert "waits for: 1 approver" in text(client.get(row_url(version)))
 

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from governance import desk
+from governance.approvals.selectors import open_request
 from governance.errors import InvalidInput, NotPermitted, SameApprover
 from governance.models import User
 from governance.uses import Classification, classification_of
@@ -165,5 +165,5 @@ def test_clearance_is_asked_for_on_the_page_and_through_the_api(api, endpoint, e
     body = {"max_classification": "restricted", "reason": "runs in our rooms"}
     assert api(agent).post(url, body, format="json").status_code == 403
     assert api(engineer).post(url, body, format="json").status_code == 202
-    assert desk.open_request(endpoint, "endpoint-clearance").payload == {"max_classification": 3}
+    assert open_request(endpoint, "endpoint-clearance").payload == {"max_classification": 3}
     assert "Ask for clearance" not in client.get(page).content.decode()

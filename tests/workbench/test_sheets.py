@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from governance import desk
+from governance.approvals.registry import GATES
 from governance.errors import (
     ApprovalPending,
     ContentChanged,
@@ -360,7 +360,7 @@ def test_the_table_refuses_a_second_draft_and_a_published_version_without_moment
 def test_the_gate_is_registered_and_shows_the_whole_definition(steward):
     version = draft_sheet(steward, sources=[CUSTOMER], filter_sql="amount > 3", sample_size=2)
 
-    shown = desk.GATES["sheet-publish"].content(version)
+    shown = GATES["sheet-publish"].content(version)
 
     assert shown["filter"] == "amount > 3"
     assert shown["secondary sources"] == version.sources

@@ -10,7 +10,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from governance import access, desk, jobs
+from governance import access, jobs
 from governance.admin_base import (
     STATUS_KINDS,
     DeskAdmin,
@@ -21,6 +21,7 @@ from governance.admin_base import (
     status_of,
     waiting_words,
 )
+from governance.approvals.selectors import open_request
 from governance.models import Job
 from governance.portal.marks import chip
 from labeling.models import UseCase
@@ -165,14 +166,14 @@ def _is_open(version: DatasetVersion, user: Any) -> bool:
 
 def _may_ask(version: DatasetVersion, user: Any) -> bool:
     waits = version.frozen_at is not None and version.status in APPROVE.sources
-    if not waits or not _changeable(version, user) or desk.open_request(version, APPROVE.gate) is not None:
+    if not waits or not _changeable(version, user) or open_request(version, APPROVE.gate) is not None:
         return False
     return version.status != Status.SUSPENDED or not members_prohibited(version).exists()
 
 
 def _may_delete(version: DatasetVersion, user: Any) -> bool:
     is_draft = version.status == Status.DRAFT and _freezing_job(version) is None
-    return is_draft and _changeable(version, user) and desk.open_request(version, APPROVE.gate) is None
+    return is_draft and _changeable(version, user) and open_request(version, APPROVE.gate) is None
 
 
 def _may_renew(version: DatasetVersion, user: Any) -> bool:
@@ -240,7 +241,7 @@ class DatasetVersionAdmin(DeskAdmin):
         context = super().page_context(request, row)
         context["object_actions"] = [*_links(row, user), *context["object_actions"]]
         shown = showing.preview_of(row, user, asked="preview" in request.GET)
-        found, asked, freezing = shown.get("preview"), desk.open_request(row, APPROVE.gate), _freezing_job(row)
+        found, asked, freezing = shown.get("preview"), open_request(row, APPROVE.gate), _freezing_job(row)
         sources = row.training_sheets.visible_to(user).order_by("created_at", "id")
         return context | shown | {
             "dataset_url": row_url(row.dataset),
@@ -266,6 +267,7 @@ def _frozen(version: DatasetVersion, user: Any) -> dict[str, Any]:
         "object_constraint": showing.members_strip(version),
         "answer_rows": showing.answer_rows(version.metrics),
         "approvals": showing.signatures(version),
+        "leave": showing.leave(version, user),
         "used_by": showing.used_by(version, user),
         "lost": why_prohibited(version) if suspended else {},
     }

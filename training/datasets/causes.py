@@ -10,7 +10,9 @@ from django.utils import timezone
 from governance.derivations import ancestors_of
 from governance.models import GovernedRow
 from governance.uses import Use, uses_in
-from labeling.models import QAPair
+from labeling.models import Content, QAPair
+
+ERASED = "its content was erased"
 
 
 class Causes:
@@ -18,6 +20,7 @@ class Causes:
 
     def __init__(self) -> None:
         self._known: dict[tuple[UUID, Use], str] = {}
+        self._erased: frozenset[str] | None = None
 
     def of_pair(self, pair: Any, use: Use) -> str:
         """For a pair that does not permit `use`; `label_reason` is annotated."""
@@ -29,12 +32,16 @@ class Causes:
         return self._of_pair(pair, use, label.usage_reason if label else "")
 
     def _of_pair(self, pair: QAPair, use: Use, label_reason: str) -> str:
+        if self._was_erased(pair):
+            return prohibited(use, ERASED)
         if pair.own_uses & use.bit and not pair.effective_uses & use.bit:
             return prohibited(use, f"its canonical label ({label_reason or 'without a reason'})")
         return self.of_row(pair, use)
 
     def of_row(self, row: GovernedRow, use: Use) -> str:
         """For a row that does not permit `use`: its own constraint, else what it was made from."""
+        if self._was_erased(row):
+            return prohibited(use, ERASED)
         if not row.own_uses & use.bit:
             return prohibited(use, f"on the {row._meta.verbose_name} itself ({row.usage_reason or 'no reason given'})")
         if row.effective_until is not None and row.effective_until <= timezone.now():
@@ -43,6 +50,12 @@ class Causes:
         if key not in self._known:
             self._known[key] = prohibited(use, "; ".join(_binding(row, use)) or "what it was made from")
         return self._known[key]
+
+    def _was_erased(self, row: Any) -> bool:
+        """Erased values are few: they are read once for all rows."""
+        if self._erased is None:
+            self._erased = frozenset(Content.objects.erased().values_list("pk", flat=True))
+        return any(getattr(row, f"{column}_id") in self._erased for column in row.content_columns)
 
 
 def prohibited(use: Use, why: str) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from governance.desk import Gate
+from governance.approvals.registry import Gate
+from governance.rules.leave import in_words, leave_under, sources_in_words
 from governance.uses import Classification
 from training.datasets import services, suspension
 from training.datasets.measures import highest_classification
 from training.datasets.models import DatasetVersion
+from training.datasets.sources import derivations_under
 from training.datasets.transitions import APPROVE
 
 if TYPE_CHECKING:
@@ -33,7 +35,16 @@ def content_of(version: DatasetVersion) -> dict[str, object]:
         "exclusions": version.exclusions,
         "metrics": version.metrics,
         "highest classification": highest_classification(version).label,
+        **({"rests on": found} if (found := in_words(leave_under(derivations_under(version)))) else {}),
     }
+
+
+def sources_of_leave(version: DatasetVersion, user: User) -> dict[str, object]:
+    """What the leave that the rows rest on lifts, as far as `user` may see it."""
+    found = list(leave_under(derivations_under(version)))
+    lifted = zip(found, sources_in_words(found, user), strict=True)
+    lines = [{"declassification": one.scope_label, "lifts": sources} for one, sources in lifted]
+    return {"the rows rest on": lines} if lines else {}
 
 
 def officer_needed(version: DatasetVersion) -> dict[str, int]:
@@ -56,6 +67,7 @@ APPROVE_GATE = Gate(
     check=services.check_approvable,
     authors=_authors,
     also_needs=officer_needed,
+    beside=sources_of_leave,
     ask_again=_ask_again,
     on_lost=suspension.suspend,
 )

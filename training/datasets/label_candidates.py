@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Exists, OuterRef
@@ -13,7 +13,7 @@ from governance.derivations import derivation_of
 from governance.errors import WorkbenchError
 from governance.models import ConstrainedModel, Derivation
 from governance.uses import Constraint, Use, combine
-from labeling.labels.contents import digest
+from labeling.labels.contents import digest, erased_among
 from labeling.models import CanonicalLabel, LabelType, TemplateVersion
 from labeling.prompts.filling import columns_of, fill
 from training.datasets.candidates import Candidate
@@ -75,10 +75,10 @@ def label_candidates(version: DatasetVersion) -> Iterator[list[Candidate]]:
     while labels := list(_labels(source, uses, after)[:BATCH]):
         after = labels[-1].item_ref
         rows = items_by_ref(source.sheet_version, [label.item_ref for label in labels])
-        yield [
+        yield _without_erased([
             _candidate(source, label, rows.get(label.item_ref), _prohibition(label, uses, not_shown, causes))
             for label in labels
-        ]
+        ])
 
 
 def _permits(constraint: Constraint, use: Use) -> bool:
@@ -111,6 +111,15 @@ def _candidate(
         split_key=label.item_ref,
         excluded=excluded,
     )
+
+
+def _without_erased(candidates: list[Candidate]) -> list[Candidate]:
+    """A prompt that was erased does not come back from the source."""
+    erased = erased_among(one.prompt_id for one in candidates)
+    return [
+        replace(one, prompt=None, prompt_id="", excluded="its prompt was erased") if one.prompt_id in erased else one
+        for one in candidates
+    ]
 
 
 def _prohibition(label: Any, uses: list[Use], not_shown: list[Use], causes: Causes) -> str:

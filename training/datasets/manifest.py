@@ -1,16 +1,18 @@
-"""What travels with the rows of a version: counts, exclusions, fingerprint and who approved it."""
+"""What travels with the rows of a version: counts, exclusions, fingerprint, leave they rest on, who approved it."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from governance.models import Approval, ApprovalRequest
+from governance.rules.leave import in_words, leave_under
 from training.datasets.models import DatasetVersion
+from training.datasets.sources import derivations_under
 from training.datasets.transitions import APPROVE
 
 
 def manifest_of(version: DatasetVersion) -> dict[str, Any]:
-    """The same for as long as the version is the same; JSON-safe."""
+    """The same for as long as the version is the same, and the leave that its rows rest on; JSON-safe."""
     return {
         "dataset": version.dataset.name,
         "dataset_id": str(version.dataset_id),
@@ -27,6 +29,7 @@ def manifest_of(version: DatasetVersion) -> dict[str, Any]:
         "counts": version.counts,
         "exclusions": version.exclusions,
         "metrics": version.metrics,
+        "declassifications": in_words(leave_under(derivations_under(version))),
         "approvals": approvals_of(version),
     }
 

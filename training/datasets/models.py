@@ -12,6 +12,7 @@ from django.utils import timezone
 from governance.ids import uuid7
 from governance.models import Collection, Derivation, GroupGrant, MemberQuerySet, PermittedQuerySet, Tracked, UserGrant
 from governance.uses import Use, masks_holding
+from labeling.labels.models import with_content
 from labeling.models import CanonicalLabel, Content, LabelType, QAPair, TemplateVersion, TrainingSheet, UseCase
 from workbench.models import Sheet
 
@@ -120,11 +121,11 @@ class DatasetMemberQuerySet(MemberQuerySet):
     """Members are as permitted as the pair or label they stand for is at this moment."""
 
     def permitting(self, use: Use | str) -> PermittedQuerySet:
-        """Members whose pair permits `use` now; for a label, it and what its prompt shows do."""
+        """Members whose pair permits `use` now; for a label, it and what its prompt shows do. None that was erased."""
         pairs = QAPair.objects.filter(pk=OuterRef("pair")).permitting(use)  # type: ignore[attr-defined]
         labels = CanonicalLabel.objects.filter(pk=OuterRef("label"), retired_at__isnull=True).permitting(use)
         shown = permitting_derivations(use).filter(pk=OuterRef("version__prompt_derivation"))
-        rows = self.filter(Q(Exists(pairs)) | (Q(Exists(labels)) & Q(Exists(shown))))
+        rows = with_content(self).filter(Q(Exists(pairs)) | (Q(Exists(labels)) & Q(Exists(shown))))
         permitted: PermittedQuerySet[Any] = PermittedQuerySet(
             model=self.model, query=rows.query.chain(), using=rows.db
         )
@@ -136,6 +137,7 @@ class DatasetMember(models.Model):
     """One example of a frozen version: which content, from which pair or label, on which side of the split."""
 
     recorded = True
+    content_columns = ("prompt", "answer")
 
     class Split(models.TextChoices):
         TRAIN = "train"

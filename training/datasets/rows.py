@@ -41,8 +41,8 @@ def export_row(member: Any) -> ExportRow:
     """One member of `batches_of`. Nothing here can change after freezing, so neither can the bytes."""
     origin = {"training_sheet": str(member.pair_sheet)} if member.pair_id else {"sheet": str(member.label_sheet)}
     return ExportRow(
-        messages=exportable(member.prompt.body["messages"]),
-        answer=member.answer.body,
+        messages=exportable(member.prompt.messages),
+        answer=member.answer.shown,
         item_ref=member.item_ref,
         split=member.split,
         label_type=member.pair_type or member.own_type,

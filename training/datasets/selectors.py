@@ -95,8 +95,8 @@ def _row(
     sheet = sheets.get(one.pair_id)
     origin = {"training_sheet": str(sheet)} if sheet else {"sheet": str(version.label_sheet_id)}
     return ExportRow(
-        messages=exportable((one.prompt or contents[one.prompt_id].body)["messages"]),
-        answer=contents[one.answer_id].body,
+        messages=exportable(one.prompt["messages"] if one.prompt else contents[one.prompt_id].messages),
+        answer=contents[one.answer_id].shown,
         item_ref=one.item_ref,
         split=one.side,
         label_type=str(types[sheet] if sheet else version.label_type_id),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 
 from governance import access, context, desk, jobs
+from governance.approvals.selectors import open_request
 from governance.errors import ApprovalPending, InvalidInput, ReasonRequired
 from governance.models import Job
 from governance.names import save_named
@@ -60,9 +61,7 @@ def create_dataset(
     :raises RulesRefused: a rule cannot be used.
     """
     access.require(by, "training.add_curateddataset")
-    dataset = CuratedDataset(
-        name=name, description=description, purpose=purpose, use_case=use_case, owner=owner or by
-    )
+    dataset = CuratedDataset(name=name, description=description, purpose=purpose, use_case=use_case, owner=owner or by)
     dataset.split = _checked_split(dataset, split)
     version = DatasetVersion(dataset=dataset, number=1, created_by=by, rules=Rules.parse(rules or {}).as_json())
     _set_label_parts(version, label_parts)
@@ -269,9 +268,7 @@ def _locked(version: DatasetVersion, by: User) -> DatasetVersion:
 
 def _require_open(version: DatasetVersion, verb: str) -> None:
     if version.status != DatasetVersion.Status.DRAFT or version.frozen_at is not None:
-        raise NotADraft(
-            f"Cannot {verb} “{version}”: its members are fixed. Start a new version.", field="status"
-        )
+        raise NotADraft(f"Cannot {verb} “{version}”: its members are fixed. Start a new version.", field="status")
     _require_not_freezing(version)
 
 
@@ -281,7 +278,7 @@ def _require_not_freezing(version: DatasetVersion) -> None:
 
 
 def _require_not_asked(version: DatasetVersion) -> None:
-    if desk.open_request(version, APPROVE.gate) is not None:
+    if open_request(version, APPROVE.gate) is not None:
         raise ApprovalPending(f"Approving “{version}” is asked for; withdraw that request first.")
 
 
@@ -336,8 +333,8 @@ def _require_sources(version: DatasetVersion, sheets: list[TrainingSheet], by: U
         access.require(by, "labeling.view_trainingsheet", sheet)
         if sheet.status != TrainingSheet.Status.REVIEWED:
             raise NotReviewed(
-                f"The Training Sheet “{sheet}” is {sheet.get_status_display()}; only reviewed ones can be curated. "
-                "Finish its review first.", field="training_sheets",
+                f"The Training Sheet “{sheet}” is {sheet.get_status_display().lower()}; only reviewed ones can be "
+                "curated. Finish its review first.", field="training_sheets",
             )  # fmt: skip
     _require_columns(version.dataset, sheets)
 

@@ -13,6 +13,8 @@ from governance.admin_base import row_url, status_of
 from governance.errors import WorkbenchError
 from governance.portal.strip import Cell, Strip
 from governance.roles import ROLES
+from governance.rules.leave import in_words as leave_in_words
+from governance.rules.leave import leave_under, sources_in_words
 from governance.uses import LETTERS, Use
 from training.datasets.causes import is_prohibition
 from training.datasets.manifest import approvals_of
@@ -20,6 +22,7 @@ from training.datasets.measures import highest_classification
 from training.datasets.models import CuratedDataset, DatasetVersion
 from training.datasets.rules import TEST
 from training.datasets.selectors import preview_for, why_prohibited
+from training.datasets.sources import derivations_under
 from training.runs.selectors import in_words, summary
 
 PREVIEW_AT_ONCE = 20_000  # pairs; more are counted only when someone asks
@@ -63,6 +66,17 @@ def signatures(version: DatasetVersion) -> list[dict[str, Any]]:
         {**one, "role": ROLES[one["role"]][0].lower() if one["role"] in ROLES else one["role"],
          "signed_at": datetime.fromisoformat(one["signed_at"])}
         for one in approvals_of(version)
+    ]  # fmt: skip
+
+
+def leave(version: DatasetVersion, user: Any) -> list[dict[str, Any]]:
+    """Declassifications that its rows rest on, with the signatures, and the sources that `user` may see."""
+    found = list(leave_under(derivations_under(version)))
+    told = zip(found, leave_in_words(found), sources_in_words(found, user), strict=True)
+    return [
+        {"row": one, "sources": sources,
+         "approved_by": [given | {"at": datetime.fromisoformat(given["signed_at"])} for given in words["approved by"]]}
+        for one, words, sources in told
     ]  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -12,12 +12,15 @@ from django.utils import timezone
 
 from governance import context
 from governance.models import ConstraintChange, DerivationParent
+from governance.record import emptying
+from labeling.models import Content
 from training.datasets.models import CuratedDataset, DatasetMember, DatasetVersion
 from training.datasets.rules import SIDE_USES, TEST
 from training.datasets.selectors import USABLE, why_prohibited
 from training.datasets.transitions import SUSPEND
 
 if TYPE_CHECKING:
+    from governance.models import User
     from governance.uses import Use
 
 
@@ -39,6 +42,15 @@ def _suspend_prohibited(members: Q, why: Callable[[DatasetVersion], str]) -> int
     for version in versions:
         suspend(version, why(version))
     return len(versions)
+
+
+def suspend_erased(kind: str, digests: Sequence[str], reason: str, by: User) -> None:
+    """Registered with `emptying.on_emptied`; runs in the transaction of the erasure."""
+    if kind != Content._meta.label_lower:
+        return
+    for some in emptying.parts(digests):
+        held = Q(prompt__in=some) | Q(answer__in=some) | Q(pair__prompt__in=some) | Q(pair__answer__in=some)
+        _suspend_prohibited(held | Q(label__content__in=some), lambda version: f"content of it was erased: {reason}")
 
 
 def suspend_expired() -> int:

@@ -100,7 +100,7 @@ def _wrong(evaluation: Evaluation, page: str | None) -> Any:
     rows = evaluation.answers.filter(is_correct=False).order_by("member__position")
     found = Paginator(rows.select_related("member__answer", "member__prompt"), WRONG_A_PAGE).get_page(page)
     for answer in found:
-        answer.question = exportable(answer.member.prompt.body["messages"])[-1]["content"]
+        answer.question = exportable(answer.member.prompt.messages)[-1]["content"]
         if not isinstance(answer.question, str):
             answer.question = "\n".join(str(part.get("text") or part.get("ref")) for part in answer.question)
     return found

@@ -59,7 +59,7 @@ class AnswerSerializer(serializers.ModelSerializer):
     """What the model said to one item."""
 
     item_ref = serializers.CharField(source="member.item_ref", read_only=True)
-    expected = serializers.JSONField(source="member.answer.body", read_only=True)
+    expected = serializers.JSONField(source="member.answer.shown", read_only=True)
 
     class Meta:
         model = EvaluationAnswer

@@ -106,7 +106,7 @@ class _Source:
     def question(self, member: Any, row: dict[str, Any], classification: int) -> Question:
         return Question(
             key=str(member.pk),
-            messages=list(member.prompt.body["messages"]),
+            messages=member.prompt.messages,
             output_schema=self.template.output_schema,
             classification=classification,
             temperature=self.template.temperature,

@@ -104,7 +104,7 @@ def scored_answers(evaluation: Evaluation) -> list[Scored]:
     """Expected and given answers, in the order of the members."""
     rows = evaluation.answers.order_by("member__position").select_related("member__answer")
     return [
-        Scored(_text(row.member.answer.body), "" if row.error else row.answer, bool(row.error))
+        Scored(_text(row.member.answer.shown), "" if row.error else row.answer, bool(row.error))
         for row in rows.iterator(chunk_size=1000)
     ]
 

@@ -64,6 +64,8 @@ class Evaluation(Tracked):
 class EvaluationAnswer(models.Model):
     """What the model said to one member, and whether it was right."""
 
+    recorded = True
+
     id = models.BigAutoField(primary_key=True)
     evaluation = models.ForeignKey(Evaluation, on_delete=models.CASCADE, related_name="answers")
     member = models.ForeignKey("training.DatasetMember", on_delete=models.PROTECT, related_name="+")

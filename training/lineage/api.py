@@ -60,7 +60,7 @@ class LineagePairSerializer(serializers.ModelSerializer):
         )  # fmt: skip
 
     def get_answer(self, row: LineagePair) -> Any:
-        return row.pair.answer.body if row.pair.answer else None
+        return row.pair.answer.shown if row.pair.answer else None
 
     def get_permits(self, row: LineagePair) -> list[str]:
         return uses_in(row.pair.effective_constraint.uses_now)
@@ -125,9 +125,9 @@ class RecallGroupSerializer(serializers.Serializer):
 class RecallSerializer(serializers.Serializer):
     """What one row reached, as far as the caller may see it."""
 
-    kind = serializers.CharField()
+    kind = serializers.CharField(source="subject.kind")
     object_id = serializers.UUIDField(source="subject.pk")
-    subject = serializers.CharField()
+    subject = serializers.CharField(source="subject.words")
     labels = serializers.IntegerField()
     pairs = serializers.IntegerField()
     groups = RecallGroupSerializer(many=True)
@@ -162,13 +162,19 @@ class LineageViewSet(ViewSet):
     @extend_schema(
         operation_id="recall",
         parameters=[
-            OpenApiParameter("kind", str, required=True, description="Such as workbench.sheet or labeling.qapair."),
+            OpenApiParameter(
+                "kind", str, required=True,
+                description="Such as workbench.sheet, labeling.qapair, governance.tagrule, governance.constraintchange",
+            ),
             OpenApiParameter("object_id", UUID, required=True),
         ],
         responses=RecallSerializer,
     )
     def recall(self, request: Request) -> Response:
-        """Every label, pair, dataset, export, model version and evaluation that was made from one row."""
+        """Every label, pair, dataset, export, model version and evaluation made from a row.
+
+        Or from all that carries a tag, or from what a change of a constraint changed.
+        """
         asked = request.query_params
         subject = recall.subject_of(asked.get("kind", ""), asked.get("object_id", ""), request.user)
         return Response(RecallSerializer(recall.recall(subject, request.user)).data)

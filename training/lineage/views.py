@@ -68,10 +68,10 @@ def recall_page(request: HttpRequest, kind: str, pk: UUID) -> HttpResponse:
         return HttpResponse(b"".join(lines), content_type="text/csv; charset=utf-8", headers=headers)
     subject = found.subject
     context = {
-        "title": f"Where it went: {subject.kind_word} {subject}",
+        "title": f"Where it went: {subject.words}",
         "lead": "Every label, pair, dataset, export, model and evaluation made from it that you may see.",
-        "breadcrumbs": [{"label": "Why", "url": reverse("governance:why", args=[kind, pk])}],
-        "constraint": strip_for(subject),
+        "breadcrumbs": [{"label": "Why" if subject.row else subject.words, "url": subject.url}],
+        "constraint": strip_for(subject.row) if subject.row else None,
         "recall": found,
         "partial": not request.user.has_perm("governance.read_every_row"),
         "page_actions": [{"label": "CSV", "url": "?format=csv", "style": "plain", "method": "get", "confirm": ""}],

@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from governance.admin_base import DeskAdmin, ReasonForm, Step, row_url
-from governance.desk import open_request
+from governance.approvals.selectors import open_request
 from governance.uses import Classification
 from workbench.endpoints import services
 from workbench.endpoints.models import ModelEndpoint

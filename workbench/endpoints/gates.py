@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from governance.desk import Gate
+from governance.approvals.registry import Gate
 from workbench.endpoints import services
 from workbench.endpoints.models import ModelEndpoint
 

@@ -11,8 +11,9 @@ from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from governance import access, desk
+from governance import access
 from governance.admin_base import DeskAdmin, ReadOnlyInline, ReasonForm, Step, row_url, status_of, waiting_words
+from governance.approvals.selectors import open_request
 from governance.errors import WorkbenchError
 from governance.portal.marks import chip
 from governance.portal.strip import strip_for
@@ -47,7 +48,7 @@ def _has(status: str) -> Callable[[Sheet, Any], bool]:
 
 def _may_request(sheet: Sheet, user: Any) -> bool:
     draft = _newest(sheet, Status.DRAFT)
-    return draft is not None and desk.open_request(draft, services.GATE) is None and _has(Status.DRAFT)(sheet, user)
+    return draft is not None and open_request(draft, services.GATE) is None and _has(Status.DRAFT)(sheet, user)
 
 
 def _may_start(sheet: Sheet, user: Any) -> bool:
@@ -229,5 +230,5 @@ def _previewed(version: SheetVersion) -> dict[str, Any]:
 
 
 def _waiting(version: SheetVersion) -> str:
-    asked = desk.open_request(version, services.GATE)
+    asked = open_request(version, services.GATE)
     return waiting_words(asked) if asked else ""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from governance.desk import Gate
+from governance.approvals.registry import Gate
 from workbench.sheets import services
 from workbench.sheets.models import SheetVersion
+from workbench.sheets.transitions import PUBLISH
 
 if TYPE_CHECKING:
     from governance.models import ApprovalRequest, User
@@ -46,6 +47,7 @@ PUBLISH_GATE = Gate(
     content=content_of,
     perform=services.publish_approved,
     check=services.check_publishable,
+    still=lambda version, payload: PUBLISH.check(version),
     authors=_authors,
     ask_again=_ask_again,
     instead="Archive the version instead, or publish a newer one.",

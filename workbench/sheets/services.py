@@ -9,6 +9,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from governance import access, context, desk
+from governance.approvals.selectors import open_request
 from governance.errors import ApprovalPending, ContentChanged, InvalidInput, ReasonRequired
 from governance.names import save_named
 from workbench.catalogs.selectors import catalog_of
@@ -107,7 +108,7 @@ def delete_draft(*, version: SheetVersion, by: User) -> None:
     sheet = version.sheet
     access.require(by, "workbench.delete_sheet", sheet, action="change")
     _require_draft(version, "delete")
-    if desk.open_request(version, GATE) is not None:
+    if open_request(version, GATE) is not None:
         raise ApprovalPending(f"Publishing “{version}” waits for approval; withdraw that request first.")
     with context.because("draft deleted", by=by):
         version.delete()

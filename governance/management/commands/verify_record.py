@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from governance.record import verification
+from governance.record import checking, verification
 
 
 class Command(BaseCommand):
@@ -18,7 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="write the findings as JSON")
 
     def handle(self, *, most: int, json: bool, **options: Any) -> None:
-        found = verification.verify(most=most)
+        found = checking.check_here(most=most)
         self.stdout.write(_as_json(found) if json else _as_text(found))
         if not found.holds:
             raise CommandError(f"The record does not hold: {found.faults[0]}")

@@ -1,0 +1,57 @@
+"""Claims: who is at work on a pair, so that two people do not read the same one. A claim runs out by itself."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from governance import access
+from governance.models import User
+from labeling.generation.models import QAPair
+from labeling.review.models import PairClaim
+from labeling.review.transitions import REVIEW
+
+CLAIM_MINUTES = 15
+
+
+def take(*, pair: QAPair, by: User) -> PairClaim:
+    """The claim on this pair: taken or renewed by `by`, or that of someone who is at work on it.
+
+    :raises NotPermitted: `by` may not review, or not see the pair.
+    """
+    access.require(by, REVIEW, pair)
+    now = timezone.now()
+    until = now + timedelta(minutes=CLAIM_MINUTES)
+    mine_or_nobodys = PairClaim.objects.filter(Q(account=by) | Q(until__lte=now), pair=pair)
+    if not mine_or_nobodys.update(account=by, until=until):
+        try:
+            with transaction.atomic():
+                return PairClaim.objects.create(pair=pair, account=by, until=until)
+        except IntegrityError:  # someone was faster
+            pass
+    return PairClaim.objects.select_related("account").get(pair=pair)
+
+
+def release(*, pair: QAPair, by: User) -> None:
+    """Let others have it; nothing happens where `by` has no claim."""
+    PairClaim.objects.filter(pair=pair, account=by).delete()
+
+
+def release_decided(pairs: list[Any]) -> None:
+    """Nobody is at work on what was decided."""
+    PairClaim.objects.filter(pair__in=pairs).delete()
+
+
+def held_by_others(user: User) -> Exists:
+    """A condition on pairs: someone else is at work on it."""
+    return Exists(PairClaim.objects.filter(pair=OuterRef("pk"), until__gt=timezone.now()).exclude(account=user))
+
+
+def standing(pairs: QuerySet[QAPair]) -> QuerySet[PairClaim]:
+    """Who is at work on these pairs now, the next to run out first."""
+    claims = PairClaim.objects.filter(pair__in=pairs.order_by().values("pk"), until__gt=timezone.now())
+    return claims.select_related("account", "pair").order_by("until")

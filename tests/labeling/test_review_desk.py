@@ -1,0 +1,214 @@
+"""The review desk: claims keep people apart, drafts keep what is typed, and the last decisions can be undone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from governance.models import RecordEntry
+from labeling.generation.models import QAPair
+from labeling.review import claims, services
+from labeling.review.errors import NothingToUndo
+from labeling.review.models import PairClaim, PairDecision, PairDraft
+from labeling.review.selectors import UNSURE, next_open, pairs_in_view
+
+from .test_review import first, foreign, made, template, world
+
+__all__ = ["foreign", "made", "template", "world"]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def desk(made):
+    return reverse("labeling:review-pair", args=[made.pk])
+
+
+@pytest.fixture
+def at(client, desk):
+    """`at(expert)`: a browser of this person, and the reference of the pair that the desk shows them."""
+
+    def show(user, **query):
+        client.force_login(user)
+        answer = client.get(desk, query)
+        assert answer.status_code == 200
+        return answer.context.get("pair")
+
+    return show
+
+
+def typed(pair, answer="refund", **fields):
+    return {"answer-label": answer, "pair-version": pair.version, "pair-confidence": "high", "pair-notes": "", **fields}
+
+
+# -- claims -----------------------------------------------------------------------------------------------------
+
+
+def test_two_reviewers_are_shown_different_pairs(at, expert, second_expert):
+    mine, theirs = at(expert), at(second_expert)
+
+    assert (mine.position, theirs.position) == (0, 1)
+    assert at(expert) == mine
+    assert {claim.account for claim in PairClaim.objects.all()} == {expert, second_expert}
+
+
+def test_a_claim_that_ran_out_or_was_released_is_free_again(at, expert, second_expert, client, made):
+    pair = at(expert)
+    PairClaim.objects.update(until=timezone.now() - timedelta(seconds=1))
+    assert at(second_expert) == pair
+
+    client.post(reverse("labeling:pair-claim", args=[pair.pk]), {"release": "1"})
+    assert at(expert) == pair
+
+
+def test_only_its_owner_releases_a_claim(at, expert, second_expert, client):
+    pair = at(expert)
+    client.force_login(second_expert)
+
+    client.post(reverse("labeling:pair-claim", args=[pair.pk]), {"release": "1"})
+
+    assert PairClaim.objects.get(pair=pair).account == expert
+
+
+def test_who_opens_a_claimed_pair_reads_who_is_at_work_and_may_decide(at, expert, second_expert, client, desk):
+    pair = at(expert)
+    client.force_login(second_expert)
+
+    page = client.get(desk, {"pair": pair.pk})
+
+    assert f"{expert.display_name} is at work on this pair" in page.content.decode()
+    services.approve_pair(pair=pair, by=second_expert, version=pair.version)
+    assert not PairClaim.objects.filter(pair=pair).exists()
+
+
+def test_a_claim_is_taken_and_released_by_rest(expert, second_expert, made, api):
+    address = f"/api/v1/pairs/{first(made).pk}/claim/"
+
+    assert api(expert).post(address).json()["is_mine"] is True
+    told = api(second_expert).post(address).json()
+    assert (told["is_mine"], told["claimed_by"]) == (False, expert.display_name)
+    assert api(expert).delete(address).status_code == 204
+    assert api(second_expert).post(address).json()["is_mine"] is True
+
+
+@pytest.mark.parametrize("kind", ["pair-claim", "pair-draft"])
+def test_a_pair_of_another_team_is_neither_claimed_nor_drafted(kind, foreign, expert, client):
+    client.force_login(expert)
+
+    answer = client.post(reverse(f"labeling:{kind}", args=[first(foreign).pk]), {"pair-notes": "x"})
+
+    assert answer.status_code == 404
+    assert not PairClaim.objects.exists() and not PairDraft.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["pair-claim", "pair-draft"])
+def test_who_may_only_look_claims_and_drafts_nothing(kind, made, viewer, at, client):
+    pair = at(viewer)
+
+    answer = client.post(reverse(f"labeling:{kind}", args=[pair.pk]), {"pair-notes": "x"})
+
+    assert answer.status_code in {400, 403}
+    assert not PairClaim.objects.exists() and not PairDraft.objects.exists()
+
+
+# -- drafts -----------------------------------------------------------------------------------------------------
+
+
+def test_what_was_typed_is_there_after_logging_out_and_only_for_who_typed_it(at, expert, second_expert, client, desk):
+    pair = at(expert)
+    saved = client.post(reverse("labeling:pair-draft", args=[pair.pk]), typed(pair, **{"pair-notes": "half a thought"}))
+    assert saved.json()["saved_at"]
+    client.logout()
+
+    client.force_login(expert)
+    page = client.get(desk, {"pair": pair.pk}).content.decode()
+    assert "half a thought" in page and "Discard draft" in page
+    client.force_login(second_expert)
+    assert "half a thought" not in client.get(desk, {"pair": pair.pk}).content.decode()
+
+
+def test_a_draft_goes_with_the_decision_or_when_it_is_thrown_away(at, expert, client, desk):
+    pair = at(expert)
+    draft = reverse("labeling:pair-draft", args=[pair.pk])
+    client.post(draft, typed(pair, **{"pair-notes": "half a thought"}))
+    client.post(f"{desk}?pair={pair.pk}", {"action": "discard"})
+    assert not PairDraft.objects.exists()
+
+    client.post(draft, typed(pair))
+    client.post(f"{desk}?pair={pair.pk}", typed(pair, action="approve"))
+    assert not PairDraft.objects.exists()
+    assert QAPair.objects.get(pk=pair.pk).answer.body == {"label": "refund"}
+
+
+def test_a_draft_that_is_too_long_is_refused_with_both_lengths(at, expert, client):
+    pair = at(expert)
+
+    answer = client.post(reverse("labeling:pair-draft", args=[pair.pk]), typed(pair, **{"pair-notes": "x" * 1_000_001}))
+
+    assert answer.status_code == 400 and "1,000,000" in answer.json()["error"]
+    assert not PairDraft.objects.exists()
+
+
+# -- undo -------------------------------------------------------------------------------------------------------
+
+
+def test_the_last_decisions_are_undone_one_after_the_other_with_what_was_there_before(at, expert, client, desk, made):
+    pair = at(expert)
+    client.post(f"{desk}?pair={pair.pk}", typed(pair, action="approve"))
+    services.reject_pair(pair=first(made, 1), by=expert, version=1)
+    services.flag_pair(pair=first(made, 2), by=expert, version=1)
+
+    for place in (2, 1, 0):
+        answer = client.post(desk, {"action": "undo"})
+        assert str(first(made, place).pk) in answer["Location"]
+        assert first(made, place).status == "unlabeled"
+    assert first(made).answer.body == {"label": "card"}
+    decisions = PairDecision.objects.filter(pair=pair).values_list("action", "decided_by")
+    assert set(decisions) == {("edit", expert.pk), ("reopen", expert.pk)}
+    assert RecordEntry.objects.filter(kind="labeling.pairdecision").count() == 6
+
+
+def test_only_ones_own_decisions_that_stand_are_undone(expert, second_expert, made):
+    services.reject_pair(pair=first(made), by=expert, version=1)
+    services.reject_pair(pair=first(made, 1), by=second_expert, version=1)
+    services.reopen_pair(pair=first(made), by=second_expert, version=2, reason="not so fast")
+
+    with pytest.raises(NothingToUndo):
+        services.undo_last(training_sheet=made, by=expert)
+    assert services.undo_last(training_sheet=made, by=second_expert).position == 1
+
+
+def test_undo_by_rest_names_the_pair(expert, made, api):
+    services.reject_pair(pair=first(made, 3), by=expert, version=1)
+
+    answer = api(expert).post(f"/api/v1/training-sheets/{made.pk}/undo-last/")
+
+    assert answer.json() == {"pair": str(first(made, 3).pk), "item_ref": "i00003", "status": "unlabeled", "version": 3}
+    assert api(expert).post(f"/api/v1/training-sheets/{made.pk}/undo-last/").json()["code"] == "nothing_to_undo"
+
+
+# -- order ------------------------------------------------------------------------------------------------------
+
+
+def test_the_queue_goes_from_the_least_sure_to_the_surest_and_comes_back_to_what_was_skipped(made, expert, at):
+    for place, sure in enumerate((0.9, 0.2, None, 0.5, 0.2, 0.7)):
+        made.pairs.filter(position=place).update(ai_confidence=sure)
+    pairs, shown, after = pairs_in_view(made, expert), [], -1
+    for _ in range(7):
+        after = next_open(pairs, after=after, order=UNSURE).position
+        shown.append(after)
+
+    assert shown == [2, 1, 4, 3, 5, 0, 2]
+    assert at(expert, order=UNSURE).position == 2
+
+
+def test_claims_run_for_fifteen_minutes_and_are_renewed(expert, made):
+    pair = first(made)
+    claims.take(pair=pair, by=expert)
+    PairClaim.objects.update(until=timezone.now() + timedelta(minutes=1))
+
+    until = claims.take(pair=pair, by=expert).until
+
+    assert until - timezone.now() > timedelta(minutes=14)
