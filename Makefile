@@ -10,6 +10,9 @@ PROOF_DATABASE_URL ?=
 # Further words for `manage.py start` and for pytest, for example: make run ARGS="--port 8001"
 ARGS ?=
 
+# Bytecode is written when a module is first read; without it each of many processes would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run passwords test audit check checks lint bandit types contracts migrations schema-drift locks house-rules proof schema format lock clean environment dev-environment
 

@@ -123,9 +123,10 @@ def install_with_pip(level: str) -> None:
     UNFINISHED.touch()
     if not succeeds([str(PYTHON), "-m", "pip", "--version"]):
         run([str(PYTHON), "-m", "ensurepip", "--upgrade"])
+    # Most modules are never imported: Python keeps bytecode of the others when it first reads them.
     run([
         str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
-        "--require-hashes", "--no-deps", "-r", REQUIREMENTS[level],
+        "--no-compile", "--require-hashes", "--no-deps", "-r", REQUIREMENTS[level],
     ])  # fmt: skip
 
 
