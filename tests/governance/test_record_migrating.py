@@ -119,7 +119,7 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    with databases.own(tmp_path, migrated=False) as url:
+    with databases.own(tmp_path) as url:
         yield Site(tmp_path, url)
 
 
