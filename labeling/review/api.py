@@ -21,7 +21,7 @@ from governance.uses import Classification, Use, uses_in
 from labeling.generation.api import OutcomeSerializer
 from labeling.generation.models import QAPair
 from labeling.labels.models import CanonicalLabel
-from labeling.review import claims, services
+from labeling.review import amending, claims, services
 from labeling.review.models import PairClaim, PairDecision
 
 
@@ -40,7 +40,7 @@ class PairSerializer(serializers.ModelSerializer):
         fields = (
             "id", "training_sheet", "item_ref", "position", "messages", "answer", "status", "labeling_mode",
             "canonical_label", "canonical_version", "not_reused_because", "ai_confidence", "quality_score",
-            "model_facts", "error", "work_state", "reviewed_by", "reviewed_at", "review_notes", "version",
+            "model_facts", "error", "work_state", "reviewed_by", "reviewed_at", "review_notes", "is_golden", "version",
             "constraint", "permits", "classification", "created_at",
         )  # fmt: skip
 
@@ -74,9 +74,14 @@ class SeenSerializer(serializers.Serializer):
 
 
 class PairApprovalSerializer(SeenSerializer):
-    """How sure the expert is of the answer as it is."""
+    """How sure the expert is of the answer as it is, and whether it is golden: a reference.
+
+    `label_version` is that of the item's canonical label you looked at, 0 for none; a later one is refused.
+    """
 
     confidence = ChoiceField(choices=CanonicalLabel.Confidence.choices, default="high")
+    golden = serializers.BooleanField(required=False, default=False)
+    label_version = serializers.IntegerField(min_value=0, required=False)
 
 
 class EditSerializer(PairApprovalSerializer):
@@ -84,6 +89,19 @@ class EditSerializer(PairApprovalSerializer):
 
     data = serializers.JSONField(required=False)  # type: ignore[assignment]  # hides Serializer.data, unused here
     messages = serializers.ListField(child=serializers.DictField(), required=False)
+
+
+class PromptEditSerializer(serializers.Serializer):
+    """The corrected prompt of a pair that is still to decide; `version` as for a decision."""
+
+    version = serializers.IntegerField(min_value=1)
+    messages = serializers.ListField(child=serializers.DictField())
+
+
+class NoteSerializer(serializers.Serializer):
+    """A note for others."""
+
+    notes = serializers.CharField(max_length=8000)
 
 
 class ReopenSerializer(serializers.Serializer):
@@ -121,7 +139,7 @@ class PairFilter(filters.FilterSet):
 
     class Meta:
         model = QAPair
-        fields = ("training_sheet", "status", "labeling_mode", "item_ref", "canonical_label")
+        fields = ("training_sheet", "status", "labeling_mode", "item_ref", "canonical_label", "is_golden")
 
     def permitting(self, rows: QuerySet[QAPair], name: str, value: str) -> QuerySet[QAPair]:
         return rows.filter(pk__in=QAPair.objects.permitting(value).values("pk"))
@@ -176,6 +194,31 @@ class PairViewSet(ConstrainedActions, ScopedViewSet):
         values = self.valid(ReopenSerializer)
         return self.shown(services.reopen_pair(pair=self.get_object(), by=request.user, **values))
 
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def golden(self, request: Request, pk: str | None = None) -> Response:
+        """Vouch for the approved answer as a reference."""
+        return self.shown(amending.mark_golden(pair=self.get_object(), by=request.user))
+
+    @extend_schema(request=None, responses=PairSerializer)
+    @golden.mapping.delete
+    def not_golden(self, request: Request, pk: str | None = None) -> Response:
+        """The answer stays approved, and is a reference no longer."""
+        return self.shown(amending.unmark_golden(pair=self.get_object(), by=request.user))
+
+    @extend_schema(request=PromptEditSerializer)
+    @action(detail=True, methods=["post"], url_path="edit-prompt")
+    def edit_prompt(self, request: Request, pk: str | None = None) -> Response:
+        """Correct the prompt of a pair that is still to decide, and decide nothing."""
+        values = self.valid(PromptEditSerializer)
+        return self.shown(amending.edit_prompt(pair=self.get_object(), by=request.user, **values))
+
+    @extend_schema(request=NoteSerializer)
+    @action(detail=True, methods=["post"])
+    def note(self, request: Request, pk: str | None = None) -> Response:
+        """Leave a note for others; it is among the pair's decisions."""
+        return self.shown(amending.leave_note(pair=self.get_object(), by=request.user, **self.valid(NoteSerializer)))
+
     @extend_schema(request=None, responses=ClaimSerializer)
     @action(detail=True, methods=["post"])
     def claim(self, request: Request, pk: str | None = None) -> Response:
@@ -201,7 +244,7 @@ class PairViewSet(ConstrainedActions, ScopedViewSet):
     @extend_schema(responses=PairDecisionSerializer(many=True))
     @action(detail=True, pagination_class=None)
     def decisions(self, request: Request, pk: str | None = None) -> Response:
-        """Every decision about this pair, newest first."""
+        """Every decision, change and note about this pair, newest first."""
         rows = self.get_object().decisions.select_related("decided_by", "old_answer", "new_answer")
         return Response(PairDecisionSerializer(rows, many=True).data)
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from governance import access
 from governance.models import User
@@ -36,9 +37,16 @@ def take(*, pair: QAPair, by: User) -> PairClaim:
     return PairClaim.objects.select_related("account").get(pair=pair)
 
 
-def release(*, pair: QAPair, by: User) -> None:
-    """Let others have it; nothing happens where `by` has no claim."""
-    PairClaim.objects.filter(pair=pair, account=by).delete()
+def release(*, pair: QAPair, by: User, taken: str = "") -> None:
+    """Let others have it; nothing happens where `by` has no claim.
+
+    `taken` names the claim as a page was given it (`PairClaim.taken`): another page of the same person that has
+    renewed it since keeps it, so that a tab which closes takes nothing from one that stays.
+    """
+    claims = PairClaim.objects.filter(pair=pair, account=by)
+    if taken:
+        claims = claims.filter(until=parse_datetime(taken) if len(taken) < 40 else None)
+    claims.delete()
 
 
 def release_decided(pairs: list[Any]) -> None:
