@@ -13,16 +13,17 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.api.fields import ChoiceField, ConstraintSerializer
+from governance.api.fields import ChoiceField, ConstraintSerializer, ScopedRelatedField
 from governance.api.views import ConstrainedActions, ScopedViewSet, accepted
 from governance.errors import InvalidInput
 from governance.models import Job
 from governance.uses import Classification, Use, uses_in
 from labeling.generation.api import OutcomeSerializer
-from labeling.generation.models import QAPair
+from labeling.generation.models import QAPair, TrainingSheet
 from labeling.labels.models import CanonicalLabel
 from labeling.review import amending, claims, services
 from labeling.review.models import PairClaim, PairDecision
+from labeling.review.selectors import OPEN
 
 
 class PairSerializer(serializers.ModelSerializer):
@@ -102,6 +103,14 @@ class NoteSerializer(serializers.Serializer):
     """A note for others."""
 
     notes = serializers.CharField(max_length=8000)
+
+
+class NextSerializer(serializers.Serializer):
+    """The queue to take pairs from, and how many."""
+
+    training_sheet = ScopedRelatedField(queryset=TrainingSheet.objects.all())
+    count = serializers.IntegerField(min_value=1, max_value=100, default=1)
+    flagged = serializers.BooleanField(default=False, help_text="Only those that somebody left to another expert.")
 
 
 class ReopenSerializer(serializers.Serializer):
@@ -224,6 +233,16 @@ class PairViewSet(ConstrainedActions, ScopedViewSet):
     def claim(self, request: Request, pk: str | None = None) -> Response:
         """Claim the pair for 15 minutes, or renew the claim. Answers with the claim that stands: perhaps another's."""
         return Response(self.claimed(claims.take(pair=self.get_object(), by=request.user)))
+
+    @extend_schema(request=NextSerializer, responses=PairSerializer(many=True))
+    @action(detail=False, methods=["post"], pagination_class=None, filterset_class=None)
+    def next(self, request: Request) -> Response:
+        """Claim the next undecided pairs of a Training Sheet that nobody else is at work on; none: nothing is left."""
+        asked = self.valid(NextSerializer)
+        wanted = [QAPair.Status.FLAGGED] if asked["flagged"] else list(OPEN)
+        rows = self.get_queryset().filter(training_sheet=asked["training_sheet"], status__in=wanted)
+        taken = claims.take_next(pairs=rows.order_by("position"), by=request.user, count=asked["count"])
+        return Response(self.get_serializer(taken, many=True).data)
 
     def claimed(self, claim: PairClaim) -> Any:
         return ClaimSerializer(claim, context=self.get_serializer_context()).data

@@ -33,7 +33,6 @@ VIEW = "labeling.view_qapair"
 QUEUES = {"": "All to decide", "flagged": "Flagged", "failed": "Failed"}
 ORDERS = {"": "in order", selectors.UNSURE: "least sure first"}
 SHOWN = 20
-TRIES = 20  # to claim the next pair, where others claim it at the same moment
 
 
 @portal_page("labeling.view_trainingsheet")
@@ -112,7 +111,7 @@ class Desk:
 
     def next_free(self, after: int) -> QAPair | None:
         """The next pair that nobody else is at work on; claimed, for those who may decide."""
-        for _ in range(TRIES):
+        for _ in range(claims.TRIES):
             found = selectors.next_open(self.free, after=after, order=self.order)
             if found is None or not self.may_decide:
                 return found
