@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -74,8 +74,15 @@ def release(*, pair: QAPair, by: User, taken: str = "") -> None:
     """
     claims = PairClaim.objects.filter(pair=pair, account=by)
     if taken:
-        claims = claims.filter(until=parse_datetime(taken) if len(taken) < 40 else None)
+        claims = claims.filter(until=_moment(taken))
     claims.delete()
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return parse_datetime(text) if len(text) < 40 else None
+    except ValueError:  # well formed, and no such day
+        return None
 
 
 def release_decided(pairs: list[Any]) -> None:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import statistics
 import time
 import urllib.request
 from collections import Counter
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 from selenium.webdriver.common.action_chains import ActionChains
@@ -18,12 +15,20 @@ from selenium.webdriver.common.keys import Keys
 
 from tests.e2e.desk_rows import NAME, SECOND
 from tests.e2e.portal import PATIENCE, Portal
+from tests.e2e.site import run
 from tests.e2e.steps import EXPERT
 from tests.labeling.desk_world import PASSWORD
 from tests.proofs import keep_proof, proof_folder
 
 PAIRS = 100 if proof_folder() else 30
 EDITS, FLAGS, REJECTS = 5, 3, 2
+CLAIMS_RUN_OUT = """
+import django
+django.setup()
+from django.utils import timezone
+from labeling.models import PairClaim
+PairClaim.objects.update(until=timezone.now())
+"""
 TITLE = "return document.querySelector('#pair-title')?.textContent ?? ''"
 # Milliseconds from each key to the next item on the screen, where the page need not be loaded anew.
 WATCH = """
@@ -168,9 +173,7 @@ def _lose_the_claim(portal: Portal, hands: Keyboard, colleague: Colleague) -> st
 
 def _let_claims_run_out(portal: Portal) -> None:
     """Fifteen minutes later."""
-    file = next(Path(portal.site.environment["WORKBENCH_DATA"]).glob("*.sqlite3"))
-    with closing(sqlite3.connect(file, timeout=30)) as database, database:
-        database.execute("UPDATE labeling_pairclaim SET until = '2020-01-01 00:00:00'")
+    run(portal.site.environment, "-c", CLAIMS_RUN_OUT)
 
 
 def _keep(waits: list[float]) -> None:

@@ -1,6 +1,6 @@
 /* One key decides and the next pair is there: its page was fetched, and its pair claimed, while this one was read.
    What is typed is kept on the server a moment later; without a connection in this browser, until there is one. */
-import {Claim, postTo} from "./review-claim.js";
+import {Claim} from "./review-claim.js";
 import {Draft} from "./review-draft.js";
 
 const PARTS = ["#content-start", "#key-help"];  // what differs from pair to pair
@@ -39,7 +39,7 @@ const formOf = (page) => page.querySelector("form[data-review-form]");
 
 async function fetchAhead() {
     const asked = form;
-    if (!asked.dataset.aheadUrl) return;
+    if (!asked?.dataset.aheadUrl) return;
     const answer = await fetch(asked.dataset.aheadUrl, {credentials: "same-origin"}).catch(() => null);
     if (!answer?.ok || answer.redirected || answer.status === 204) return;
     const page = parsed(await answer.text());
@@ -97,22 +97,34 @@ async function onSubmit(event) {
 }
 
 async function send(button) {
-    const body = new URLSearchParams(new FormData(form, button));
+    const body = new URLSearchParams(new FormData(form, button)), url = form.getAttribute("action");
     draft?.pause();
     const headers = {"X-Next": ahead ? formOf(ahead.page).dataset.pair : ""};
-    const answer = await fetch(form.action, {method: "POST", body, headers, credentials: "same-origin"}).catch(() => null);
+    const answer = await fetch(url, {method: "POST", body, headers, credentials: "same-origin"}).catch(() => null);
     if (answer === null) return draft?.keepHere(OFFLINE);
-    draft?.done(body);
     if (answer.headers.get("Content-Type").startsWith("application/json")) return follow(await answer.json());
-    // Refused, or somebody was faster, or the same pair again: the page says so, with what was typed in it.
+    const page = parsed(await answer.text());
     dropAhead();
-    claim?.stop();
-    show(parsed(await answer.text()), answer.redirected ? answer.url : form.action);
+    if (!formOf(page)) return elsewhere(answer);
+    // Refused, or somebody was faster, or the same pair again: the page says so, with what was typed in it.
+    draft?.done();
+    show(page, answer.redirected ? answer.url : url);
+}
+
+// Logged out, or the pair is gone: what was typed stays in this browser for when the pair is opened again.
+function elsewhere(answer) {
+    draft?.keepHere("Not saved.");
+    leave();
+    window.location.assign(answer.redirected ? answer.url : window.location.href);
 }
 
 async function follow(told) {
+    draft?.done();
     if (ahead && told.holds && String(told.version) === formOf(ahead.page).elements["pair-version"].value) return showAhead(told);
     dropAhead();
+    const answer = await fetch(told.next, {credentials: "same-origin"}).catch(() => null);
+    const page = answer?.ok ? parsed(await answer.text()) : null;
+    if (page && formOf(page)) return show(page, answer.url);
     leave();
     window.location.assign(told.next);
 }
