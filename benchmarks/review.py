@@ -32,10 +32,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("pairs", nargs="?", type=int, default=2_000)
     parser.add_argument("--database", default="")
+    parser.add_argument("--folder", default="", help="where the site keeps its files; empty: a folder of its own")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8])
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found = measured(folder, asked.database, asked.pairs, asked.clients)
+        found = measured(asked.folder or folder, asked.database, asked.pairs, asked.clients)
     sys.stdout.write(json.dumps(found, indent=2) + "\n")
 
 

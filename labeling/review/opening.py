@@ -39,7 +39,7 @@ def opened(
 def stale_pair(pair: QAPair, seen: int, edit: Edit) -> StaleVersion:
     """What became of a pair since its version `seen`, beside what somebody would have made of it."""
     if pair.reviewed_by:
-        what = f"{pair.reviewed_by.display_name} made it {pair.get_status_display()}"
+        what = f"{pair.reviewed_by.display_name} made it {pair.get_status_display().lower()}"
     else:
         what = "its prompt was edited, or a decision was taken back"
     return StaleVersion(
