@@ -73,16 +73,18 @@ def release(*, pair: QAPair, by: User, taken: str = "") -> None:
     renewed it since keeps it, so that a tab which closes takes nothing from one that stays.
     """
     claims = PairClaim.objects.filter(pair=pair, account=by)
-    if taken:
-        claims = claims.filter(until=_moment(taken))
-    claims.delete()
+    if not taken:
+        claims.delete()
+    elif moment := _moment(taken):
+        claims.filter(until=moment).delete()
 
 
 def _moment(text: str) -> datetime | None:
     try:
-        return parse_datetime(text) if len(text) < 40 else None
+        moment = parse_datetime(text) if len(text) < 40 else None
     except ValueError:  # well formed, and no such day
         return None
+    return moment if moment and timezone.is_aware(moment) else None
 
 
 def release_decided(pairs: list[Any]) -> None:
