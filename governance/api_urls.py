@@ -19,6 +19,7 @@ from governance.compliance.api import (
 )
 from governance.outbound.api import AllowedAddressViewSet
 from governance.people.api import AccountLinkViewSet, MembershipEndViewSet, SeeAsView
+from governance.portal.keys_api import KeysView
 from governance.record.api import ErasureRequestViewSet, LegalHoldViewSet, RecordArchiveViewSet
 from governance.rules.api import DeclassificationViewSet, TagRuleViewSet
 
@@ -47,5 +48,6 @@ urlpatterns = [
     path("login/", LoginView.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("see-as/", SeeAsView.as_view(), name="see-as"),
+    path("keys/", KeysView.as_view(), name="keys"),
     *router.urls,
 ]

@@ -10,6 +10,7 @@ class LabelingConfig(AppConfig):
     def ready(self) -> None:
         from governance import lifecycle
         from governance.approvals.registry import register_gate
+        from governance.portal import keys
         from governance.record import emptying
         from governance.rules import declassifications
         from labeling import overview
@@ -28,11 +29,13 @@ class LabelingConfig(AppConfig):
         from labeling.prompts.selectors import template_words
         from labeling.review import jobs as review_jobs  # noqa: F401 - registers itself
         from labeling.review import transitions as review_transitions
+        from labeling.review.showing import KEYS as REVIEW_KEYS
         from labeling.usecases import filters as use_case_filters
         from workbench.endpoints.port import register_engine
         from workbench.sheets import coverage
 
         overview.register()
+        keys.register("review", "Reviewing a pair", REVIEW_KEYS)
         emptying.on_emptied(follow_erasure)
         use_case_filters.register()
         lifecycle.register("labeling.labelsetversion", labelset_transitions.ALL)

@@ -17,6 +17,7 @@ urlpatterns = [
     path("review/<uuid:pk>/", review.review_pair, name="review-pair"),
     path("pair-draft/<uuid:pk>/", review.pair_draft, name="pair-draft"),
     path("pair-claim/<uuid:pk>/", review.pair_claim, name="pair-claim"),
+    path("pair-source/<uuid:pk>/", review.pair_source, name="pair-source"),
     path("pair-file/<uuid:pk>/<int:place>/", review.pair_file, name="pair-file"),
     path("label/", labels.label, name="label"),
     path("label/item/", labels.label_item, name="label-item"),

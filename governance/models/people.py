@@ -35,6 +35,8 @@ class User(AbstractUser):
     hidden_columns = ("password",)
 
     person = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="accounts")
+    single_keys = models.BooleanField(default=True, help_text="Whether single keys act on pages of this account.")
+    keys = models.JSONField(default=dict, blank=True, help_text='{"review.approve": "x"}: keys other than the default.')
 
     class Meta(AbstractUser.Meta):
         ordering = ("username",)

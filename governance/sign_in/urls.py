@@ -61,6 +61,7 @@ urlpatterns = [
     _to("provider/failed/", "allauth.socialaccount.views.login_error", "socialaccount_login_error"),
     _to("oidc/<str:provider_id>/login/", f"{PROVIDER}.login", "openid_connect_login"),
     _to("oidc/<str:provider_id>/login/callback/", f"{PROVIDER}.callback", "openid_connect_callback"),
+    _to("keys/", "governance.portal.key_pages.own_keys", "account_keys"),
     _to("tokens/", f"{OURS}.tokens", "account_tokens"),
     _to("tokens/<uuid:pk>/revoke/", f"{OURS}.revoke_token", "account_revoke_token"),
 ]

@@ -170,6 +170,9 @@ class QAPair(GovernedRow):
     )
     reviewed_at = models.DateTimeField(null=True, blank=True)
     review_notes = models.TextField(blank=True)
+    is_golden = models.BooleanField(
+        "golden", default=False, help_text="An expert vouches for the approved answer as a reference."
+    )
     version = models.PositiveIntegerField(default=1, help_text="Counts decisions; a stale form is refused.")
     work_state = models.CharField(max_length=8, choices=Work, default=Work.TODO)
     lease_owner = models.CharField(max_length=200, blank=True)
@@ -190,6 +193,7 @@ class QAPair(GovernedRow):
             models.CheckConstraint(
                 condition=~Q(status="labeled") | Q(answer__isnull=False), name="qapair_labeled_has_answer"
             ),
+            models.CheckConstraint(condition=~Q(is_golden=True) | Q(status="labeled"), name="qapair_golden_is_labeled"),
             models.CheckConstraint(
                 condition=Q(reviewed_by__isnull=True, reviewed_at__isnull=True)
                 | Q(reviewed_by__isnull=False, reviewed_at__isnull=False),
@@ -213,6 +217,7 @@ class QAPair(GovernedRow):
             # Serves pages over all sheets that someone may see: rows come in order, and few are looked at in vain.
             models.Index(fields=["position", "id"], name="qapair_by_position"),
             models.Index(fields=["status", "position", "id"], name="qapair_status_by_position"),
+            models.Index(fields=["position", "id"], condition=Q(is_golden=True), name="qapair_golden_by_position"),
         ]
 
     def __str__(self) -> str:

@@ -21,8 +21,8 @@ from governance.portal.marks import chip
 from governance.uses import Use
 from labeling.generation.models import QAPair, TrainingSheet
 from labeling.generation.selectors import outdated
-from labeling.review import services
-from labeling.review.forms import BulkForm
+from labeling.review import amending, services
+from labeling.review.forms import BulkForm, NoteForm
 from labeling.review.models import PairDecision
 from labeling.review.showing import shown_messages
 from labeling.review.transitions import REVIEW, STARTS_FROM
@@ -95,6 +95,14 @@ def _has_newer_label(pair: QAPair, user: Any) -> bool:
     return outdated(pair.training_sheet).filter(pk=pair.pk).exists()
 
 
+def _may_be_golden(pair: QAPair, user: Any) -> bool:
+    return bool(pair.status == QAPair.Status.LABELED and not pair.is_golden)
+
+
+def _is_golden(pair: QAPair, user: Any) -> bool:
+    return bool(pair.is_golden)
+
+
 @admin.register(QAPair)
 class QAPairAdmin(DeskAdmin):
     """Question/answer pairs of all Training Sheets that someone may see."""
@@ -102,13 +110,14 @@ class QAPairAdmin(DeskAdmin):
     list_display = (
         "item_ref",
         "status_chip",
+        "golden",
         "origin",
         "answer_start",
         "uses",
         "training_sheet",
         "reviewed_by",
     )
-    list_filter = (TrainingSheetFilter, "status", "labeling_mode", FailedFilter, UsesFilter)
+    list_filter = (TrainingSheetFilter, "status", "is_golden", "labeling_mode", FailedFilter, UsesFilter)
     list_select_related = ("training_sheet", "answer", "derivation", "reviewed_by")
     search_fields = ("item_ref", "training_sheet__name")
     ordering = ("training_sheet", "position")
@@ -129,6 +138,12 @@ class QAPairAdmin(DeskAdmin):
     steps = (
         Step(name="update-label", label="Take over the newer label", service=services.update_from_label,
              argument="pair", permission=REVIEW, available=_has_newer_label),
+        Step(name="golden", label="Mark as golden", service=amending.mark_golden, argument="pair",
+             permission=REVIEW, available=_may_be_golden),
+        Step(name="not-golden", label="No longer golden", service=amending.unmark_golden, argument="pair",
+             permission=REVIEW, available=_is_golden),
+        Step(name="note", label="Leave a note", service=amending.leave_note, argument="pair", permission=REVIEW,
+             form=NoteForm, lead="Others read it in the pair's history. It decides nothing."),
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -143,6 +158,10 @@ class QAPairAdmin(DeskAdmin):
         if pair.work_state == QAPair.Work.FAILED:
             return chip("failed", "prohibited")
         return chip(pair.get_labeling_mode_display(), TONES[pair.labeling_mode])
+
+    @admin.display(description="Golden", ordering="is_golden")
+    def golden(self, pair: QAPair) -> SafeString | str:
+        return chip("golden", "attention") if pair.is_golden else "—"
 
     @admin.display(description="Answer")
     def answer_start(self, pair: QAPair) -> SafeString:

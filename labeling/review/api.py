@@ -13,16 +13,17 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from governance.api.fields import ChoiceField, ConstraintSerializer
+from governance.api.fields import ChoiceField, ConstraintSerializer, ScopedRelatedField
 from governance.api.views import ConstrainedActions, ScopedViewSet, accepted
 from governance.errors import InvalidInput
 from governance.models import Job
 from governance.uses import Classification, Use, uses_in
 from labeling.generation.api import OutcomeSerializer
-from labeling.generation.models import QAPair
+from labeling.generation.models import QAPair, TrainingSheet
 from labeling.labels.models import CanonicalLabel
-from labeling.review import claims, services
+from labeling.review import amending, claims, services
 from labeling.review.models import PairClaim, PairDecision
+from labeling.review.selectors import OPEN
 
 
 class PairSerializer(serializers.ModelSerializer):
@@ -40,7 +41,7 @@ class PairSerializer(serializers.ModelSerializer):
         fields = (
             "id", "training_sheet", "item_ref", "position", "messages", "answer", "status", "labeling_mode",
             "canonical_label", "canonical_version", "not_reused_because", "ai_confidence", "quality_score",
-            "model_facts", "error", "work_state", "reviewed_by", "reviewed_at", "review_notes", "version",
+            "model_facts", "error", "work_state", "reviewed_by", "reviewed_at", "review_notes", "is_golden", "version",
             "constraint", "permits", "classification", "created_at",
         )  # fmt: skip
 
@@ -74,9 +75,14 @@ class SeenSerializer(serializers.Serializer):
 
 
 class PairApprovalSerializer(SeenSerializer):
-    """How sure the expert is of the answer as it is."""
+    """How sure the expert is of the answer as it is, and whether it is golden: a reference.
+
+    `label_version` is that of the item's canonical label you looked at, 0 for none; a later one is refused.
+    """
 
     confidence = ChoiceField(choices=CanonicalLabel.Confidence.choices, default="high")
+    golden = serializers.BooleanField(required=False, default=False)
+    label_version = serializers.IntegerField(min_value=0, required=False)
 
 
 class EditSerializer(PairApprovalSerializer):
@@ -84,6 +90,27 @@ class EditSerializer(PairApprovalSerializer):
 
     data = serializers.JSONField(required=False)  # type: ignore[assignment]  # hides Serializer.data, unused here
     messages = serializers.ListField(child=serializers.DictField(), required=False)
+
+
+class PromptEditSerializer(serializers.Serializer):
+    """The corrected prompt of a pair that is still to decide; `version` as for a decision."""
+
+    version = serializers.IntegerField(min_value=1)
+    messages = serializers.ListField(child=serializers.DictField())
+
+
+class NoteSerializer(serializers.Serializer):
+    """A note for others."""
+
+    notes = serializers.CharField(max_length=8000)
+
+
+class NextSerializer(serializers.Serializer):
+    """The queue to take pairs from, and how many."""
+
+    training_sheet = ScopedRelatedField(queryset=TrainingSheet.objects.all())
+    count = serializers.IntegerField(min_value=1, max_value=100, default=1)
+    flagged = serializers.BooleanField(default=False, help_text="Only those that somebody left to another expert.")
 
 
 class ReopenSerializer(serializers.Serializer):
@@ -121,7 +148,7 @@ class PairFilter(filters.FilterSet):
 
     class Meta:
         model = QAPair
-        fields = ("training_sheet", "status", "labeling_mode", "item_ref", "canonical_label")
+        fields = ("training_sheet", "status", "labeling_mode", "item_ref", "canonical_label", "is_golden")
 
     def permitting(self, rows: QuerySet[QAPair], name: str, value: str) -> QuerySet[QAPair]:
         return rows.filter(pk__in=QAPair.objects.permitting(value).values("pk"))
@@ -176,11 +203,46 @@ class PairViewSet(ConstrainedActions, ScopedViewSet):
         values = self.valid(ReopenSerializer)
         return self.shown(services.reopen_pair(pair=self.get_object(), by=request.user, **values))
 
+    @extend_schema(request=None)
+    @action(detail=True, methods=["post"])
+    def golden(self, request: Request, pk: str | None = None) -> Response:
+        """Vouch for the approved answer as a reference."""
+        return self.shown(amending.mark_golden(pair=self.get_object(), by=request.user))
+
+    @extend_schema(request=None, responses=PairSerializer)
+    @golden.mapping.delete
+    def not_golden(self, request: Request, pk: str | None = None) -> Response:
+        """The answer stays approved, and is a reference no longer."""
+        return self.shown(amending.unmark_golden(pair=self.get_object(), by=request.user))
+
+    @extend_schema(request=PromptEditSerializer)
+    @action(detail=True, methods=["post"], url_path="edit-prompt")
+    def edit_prompt(self, request: Request, pk: str | None = None) -> Response:
+        """Correct the prompt of a pair that is still to decide, and decide nothing."""
+        values = self.valid(PromptEditSerializer)
+        return self.shown(amending.edit_prompt(pair=self.get_object(), by=request.user, **values))
+
+    @extend_schema(request=NoteSerializer)
+    @action(detail=True, methods=["post"])
+    def note(self, request: Request, pk: str | None = None) -> Response:
+        """Leave a note for others; it is among the pair's decisions."""
+        return self.shown(amending.leave_note(pair=self.get_object(), by=request.user, **self.valid(NoteSerializer)))
+
     @extend_schema(request=None, responses=ClaimSerializer)
     @action(detail=True, methods=["post"])
     def claim(self, request: Request, pk: str | None = None) -> Response:
         """Claim the pair for 15 minutes, or renew the claim. Answers with the claim that stands: perhaps another's."""
         return Response(self.claimed(claims.take(pair=self.get_object(), by=request.user)))
+
+    @extend_schema(request=NextSerializer, responses=PairSerializer(many=True))
+    @action(detail=False, methods=["post"], pagination_class=None, filterset_class=None)
+    def next(self, request: Request) -> Response:
+        """Claim the next undecided pairs of a Training Sheet that nobody else is at work on; none: nothing is left."""
+        asked = self.valid(NextSerializer)
+        wanted = [QAPair.Status.FLAGGED] if asked["flagged"] else list(OPEN)
+        rows = self.get_queryset().filter(training_sheet=asked["training_sheet"], status__in=wanted)
+        taken = claims.take_next(pairs=rows.order_by("position"), by=request.user, count=asked["count"])
+        return Response(self.get_serializer(taken, many=True).data)
 
     def claimed(self, claim: PairClaim) -> Any:
         return ClaimSerializer(claim, context=self.get_serializer_context()).data
@@ -201,7 +263,7 @@ class PairViewSet(ConstrainedActions, ScopedViewSet):
     @extend_schema(responses=PairDecisionSerializer(many=True))
     @action(detail=True, pagination_class=None)
     def decisions(self, request: Request, pk: str | None = None) -> Response:
-        """Every decision about this pair, newest first."""
+        """Every decision, change and note about this pair, newest first."""
         rows = self.get_object().decisions.select_related("decided_by", "old_answer", "new_answer")
         return Response(PairDecisionSerializer(rows, many=True).data)
 

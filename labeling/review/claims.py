@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from governance import access
 from governance.models import User
@@ -16,6 +17,7 @@ from labeling.review.models import PairClaim
 from labeling.review.transitions import REVIEW
 
 CLAIM_MINUTES = 15
+TRIES = 20  # where others claim the same pairs at the same moment
 
 
 def take(*, pair: QAPair, by: User) -> PairClaim:
@@ -36,9 +38,53 @@ def take(*, pair: QAPair, by: User) -> PairClaim:
     return PairClaim.objects.select_related("account").get(pair=pair)
 
 
-def release(*, pair: QAPair, by: User) -> None:
-    """Let others have it; nothing happens where `by` has no claim."""
-    PairClaim.objects.filter(pair=pair, account=by).delete()
+def take_next(*, pairs: QuerySet[QAPair], by: User, count: int = 1) -> list[QAPair]:
+    """The first `count` of `pairs` that nobody else is at work on, claimed by `by`; fewer where there are no more.
+
+    `pairs` are in the order in which they are wanted. Each try is a few statements, however many pairs are asked for.
+    :raises NotPermitted: `by` may not review.
+    """
+    access.require(by, REVIEW)
+    free = pairs.exclude(held_by_others(by))
+    for _ in range(TRIES):
+        wanted = list(free[:count])
+        taken = _take_all([pair.pk for pair in wanted], by)
+        if taken or not wanted:
+            return [pair for pair in wanted if pair.pk in taken]
+    return []
+
+
+@transaction.atomic
+def _take_all(ids: list[Any], by: User) -> set[Any]:
+    """Those of these pairs that `by` holds now: nobody did, or the claim had run out, or was their own."""
+    now = timezone.now()
+    until = now + timedelta(minutes=CLAIM_MINUTES)
+    mine_or_nobodys = PairClaim.objects.filter(Q(account=by) | Q(until__lte=now), pair__in=ids)
+    mine_or_nobodys.update(account=by, until=until)
+    claims = [PairClaim(pair_id=pk, account=by, until=until) for pk in ids]
+    PairClaim.objects.bulk_create(claims, ignore_conflicts=True)
+    return set(PairClaim.objects.filter(pair__in=ids, account=by).values_list("pair", flat=True))
+
+
+def release(*, pair: QAPair, by: User, taken: str = "") -> None:
+    """Let others have it; nothing happens where `by` has no claim.
+
+    `taken` names the claim as a page was given it (`PairClaim.taken`): another page of the same person that has
+    renewed it since keeps it, so that a tab which closes takes nothing from one that stays.
+    """
+    claims = PairClaim.objects.filter(pair=pair, account=by)
+    if not taken:
+        claims.delete()
+    elif moment := _moment(taken):
+        claims.filter(until=moment).delete()
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parse_datetime(text) if len(text) < 40 else None
+    except ValueError:  # well formed, and no such day
+        return None
+    return moment if moment and timezone.is_aware(moment) else None
 
 
 def release_decided(pairs: list[Any]) -> None:

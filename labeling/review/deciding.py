@@ -21,7 +21,7 @@ from labeling.labels.entries import Entry
 from labeling.labels.models import CanonicalLabel
 from labeling.labels.services import record_labels
 from labeling.review import claims
-from labeling.review.errors import NoAnswerYet
+from labeling.review.errors import NoAnswerYet, NotApproved
 from labeling.review.models import PairDecision
 from labeling.review.prompts import check_messages
 from labeling.review.transitions import APPROVE, FLAG, REJECT, REOPEN
@@ -33,7 +33,7 @@ BATCH = 500
 DECIDED = (
     "status", "prompt_id", "answer_id", "canonical_label_id", "canonical_version", "derivation_id",
     "effective_uses", "effective_classification", "effective_until", "reviewed_by_id", "reviewed_at",
-    "review_notes", "version", "work_state", "error",
+    "review_notes", "version", "work_state", "error", "is_golden",
 )  # fmt: skip
 
 
@@ -170,9 +170,17 @@ class Decider:
     def _save(self, pairs: Sequence[QAPair], action: str) -> None:
         if not pairs:
             return
+        for pair in pairs:
+            pair.is_golden = pair.is_golden and self._is_as_vouched(pair)
         _write(pairs)
         claims.release_decided([pair.pk for pair in pairs])
         PairDecision.objects.bulk_create([self._decision(pair, action) for pair in pairs], batch_size=BATCH)
+
+    def _is_as_vouched(self, pair: QAPair) -> bool:
+        """Whether the answer that was called golden is still the approved one."""
+        before = self._before[pair.pk]
+        same = (pair.prompt_id, pair.answer_id) == (before["old_prompt_id"], before["old_answer_id"])
+        return same and pair.status == QAPair.Status.LABELED
 
     def _decision(self, pair: QAPair, action: str) -> PairDecision:
         before, now = self._before[pair.pk], context.current()
@@ -197,6 +205,48 @@ class Decider:
         pair.prompt_id, pair.answer_id = decision.old_prompt_id, decision.old_answer_id
         self._sign(pair)
         self._save([pair], Action.REOPEN)
+
+    def mark(self, pair: QAPair, *, is_golden: bool) -> None:
+        """Vouch for an approved answer as a reference, or no longer.
+
+        :raises NotApproved: the pair is not approved.
+        """
+        if pair.status != QAPair.Status.LABELED:
+            raise NotApproved(
+                f"Only an approved pair can be golden; {pair.item_ref} is {pair.get_status_display()}. "
+                "Approve it first, or as golden at once."
+            )
+        if pair.is_golden == is_golden:
+            return
+        self._remember(pair)
+        pair.is_golden = is_golden
+        QAPair.objects.filter(pk=pair.pk).update(is_golden=is_golden)
+        self._keep(pair, Action.GOLDEN if is_golden else Action.UNGOLDEN)
+
+    def edit_prompt(self, pair: QAPair, messages: list[dict[str, Any]]) -> None:
+        """Change the prompt of a pair that is still to decide.
+
+        :raises PromptNotUsable: says which message and what was expected.
+        :raises TransitionNotAllowed: it is decided.
+        :raises ContentErased: this prompt was erased once.
+        """
+        APPROVE.check(pair)
+        check_messages(messages, pair.messages)
+        self._remember(pair)
+        prompt = {"messages": messages}
+        contents.refuse_erased([contents.digest(prompt)])
+        contents.keep({contents.digest(prompt): prompt})
+        pair.prompt_id, pair.version = contents.digest(prompt), pair.version + 1
+        QAPair.objects.filter(pk=pair.pk).update(prompt=pair.prompt_id, version=pair.version)
+        self._keep(pair, Action.PROMPT)
+
+    def note(self, pair: QAPair) -> None:
+        """Leave a note in the pair's history; nothing else changes."""
+        self._remember(pair)
+        self._keep(pair, Action.NOTE)
+
+    def _keep(self, pair: QAPair, action: str) -> None:
+        self._decision(pair, action).save(force_insert=True)
 
     def take_label(self, pair: QAPair) -> None:
         """Bring a pair to the newest version of its label.

@@ -17,6 +17,12 @@ class PromptNotUsable(InvalidInput):
     code = "prompt_not_usable"
 
 
+class NotApproved(WorkbenchError):
+    """Only an approved pair can be golden."""
+
+    code = "not_approved"
+
+
 class ReviewClosed(WorkbenchError):
     """Pairs are decided while their Training Sheet is ready for review."""
 

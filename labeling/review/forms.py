@@ -12,9 +12,10 @@ from labeling.labels.models import CanonicalLabel
 
 
 class DecisionForm(forms.Form):
-    """Notes, how sure the expert is, and the version of the pair on the screen."""
+    """Notes, how sure the expert is, and the versions of the pair and of its item's label on the screen."""
 
     version = forms.IntegerField(widget=forms.HiddenInput)
+    label_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
     confidence = forms.ChoiceField(choices=CanonicalLabel.Confidence.choices, initial="high")
     notes = forms.CharField(required=False, max_length=8_000, widget=forms.Textarea(attrs={"rows": 2}))
 
@@ -24,6 +25,12 @@ class ReopenForm(forms.Form):
 
     version = forms.IntegerField(widget=forms.HiddenInput)
     reason = forms.CharField(max_length=4_000, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class NoteForm(forms.Form):
+    """A note for others."""
+
+    notes = forms.CharField(label="Note", max_length=8_000, widget=forms.Textarea(attrs={"rows": 3}))
 
 
 class PromptForm(forms.Form):

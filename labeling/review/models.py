@@ -14,7 +14,10 @@ from labeling.labels.models import Content
 
 
 class PairDecision(models.Model):
-    """One decision about one pair, with the prompt and answer before and after. Append-only."""
+    """One thing that somebody decided, changed or noted about one pair, with prompt and answer before and after.
+
+    Append-only: it is the pair's history.
+    """
 
     recorded = append_only = True
 
@@ -24,6 +27,10 @@ class PairDecision(models.Model):
         REJECT = "reject", "rejected"
         FLAG = "flag", "flagged"
         REOPEN = "reopen", "reopened"
+        GOLDEN = "golden", "marked as golden"
+        UNGOLDEN = "ungolden", "no longer golden"
+        PROMPT = "prompt", "edited the prompt"
+        NOTE = "note", "left a note"
 
     visible_through = "pair"
 
@@ -72,6 +79,11 @@ class PairClaim(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account} at {self.pair_id}"
+
+    @property
+    def taken(self) -> str:
+        """Which taking or renewal this is."""
+        return self.until.isoformat()
 
 
 class DraftQuerySet(models.QuerySet):

@@ -12,6 +12,9 @@ from labeling.review.models import PairDecision
 OPEN = (QAPair.Status.UNLABELED, QAPair.Status.FLAGGED)
 UNSURE = "unsure"
 UNDO_AT_MOST = 20
+UNDOABLE = (
+    PairDecision.Action.APPROVE, PairDecision.Action.EDIT, PairDecision.Action.REJECT, PairDecision.Action.FLAG,
+)  # fmt: skip
 
 
 def waiting_sheets(user: User) -> QuerySet[TrainingSheet]:
@@ -50,7 +53,7 @@ def previous(pairs: QuerySet[QAPair], *, before: int) -> QAPair | None:
 def last_decision(sheet: TrainingSheet, user: User) -> PairDecision | None:
     """The newest of the last decisions of `user` on this Training Sheet that still stands, and so can be undone."""
     decisions = PairDecision.objects.filter(pair__training_sheet=sheet, decided_by=user)
-    newest = decisions.exclude(action=PairDecision.Action.REOPEN).select_related("pair")[:UNDO_AT_MOST]
+    newest = decisions.filter(action__in=UNDOABLE).select_related("pair")[:UNDO_AT_MOST]
     return next((one for one in newest if _stands(one)), None)
 
 

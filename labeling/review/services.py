@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from governance import access, context, jobs
-from governance.errors import InvalidInput, ReasonRequired, StaleVersion, WorkbenchError
+from governance.errors import InvalidInput, ReasonRequired, WorkbenchError
 from governance.models import Job, User
 from labeling.generation.models import QAPair, TrainingSheet
 from labeling.generation.selectors import outdated, progress_of
@@ -21,12 +21,11 @@ from labeling.review.bulk import (
     Outcome,
     batches,
     decide_batch,
-    locked_pairs,
     locked_sheets,
-    require_open,
 )
 from labeling.review.deciding import Action, Decider, Edit, Refusal
 from labeling.review.errors import NothingNewer, NothingToUndo, ReviewIncomplete
+from labeling.review.opening import check_label, opened
 from labeling.review.selectors import last_decision
 from labeling.review.transitions import REVIEW
 
@@ -45,31 +44,39 @@ def approve_pair(
     messages: list[dict[str, Any]] | None = None,
     notes: str = "",
     confidence: str = CanonicalLabel.Confidence.HIGH,
+    golden: bool = False,
+    label_version: int | None = None,
 ) -> QAPair:
-    """Approve a pair as it is, or with an edited answer (`data`) or prompt (`messages`).
+    """Approve a pair as it is, or with an edited answer (`data`) or prompt (`messages`); `golden`: as a reference.
 
-    Writes the canonical label of its item, or a new version of it. `version` is that of the pair on the screen.
+    Writes the canonical label of its item, or a new version of it. `version` is that of the pair on the screen,
+    `label_version` that of the item's label then (0: it had none).
 
-    :raises StaleVersion: it was decided meanwhile; `details` hold both texts.
+    :raises StaleVersion: pair or label changed meanwhile; `details` hold both texts.
     :raises SchemaViolation: the answer does not fit; says where.
     :raises ReviewClosed: its Training Sheet is not ready for review.
     """
     edit = Edit(data, messages)
-    pair, decider = _opened(pair, by, version, edit, notes, confidence)
-    return _decided(decider, Action.APPROVE, pair, edit)
+    pair, decider = opened(pair, by, version, edit, notes, confidence)
+    check_label(pair, decider.sheet, label_version, edit)
+    approved = _decided(decider, Action.APPROVE, pair, edit)
+    if golden:
+        decider.mark(pair, is_golden=True)
+        approved.is_golden = True
+    return approved
 
 
 @transaction.atomic
 def reject_pair(*, pair: QAPair, by: User, version: int, notes: str = "") -> QAPair:
     """Exclude a pair. :raises StaleVersion, ReviewClosed, TransitionNotAllowed: see their classes."""
-    pair, decider = _opened(pair, by, version, Edit(), notes)
+    pair, decider = opened(pair, by, version, Edit(), notes)
     return _decided(decider, Action.REJECT, pair)
 
 
 @transaction.atomic
 def flag_pair(*, pair: QAPair, by: User, version: int, notes: str = "") -> QAPair:
     """Leave a pair to another expert. :raises StaleVersion, ReviewClosed, TransitionNotAllowed: as theirs."""
-    pair, decider = _opened(pair, by, version, Edit(), notes)
+    pair, decider = opened(pair, by, version, Edit(), notes)
     return _decided(decider, Action.FLAG, pair)
 
 
@@ -80,7 +87,7 @@ def reopen_pair(*, pair: QAPair, by: User, version: int, reason: str) -> QAPair:
     :raises ReasonRequired: no reason was given.
     """
     _require_reason(reason, "Say why the decision is reopened; it goes on record.")
-    pair, decider = _opened(pair, by, version, Edit(), reason)
+    pair, decider = opened(pair, by, version, Edit(), reason)
     return _decided(decider, Action.REOPEN, pair)
 
 
@@ -96,7 +103,7 @@ def undo_last(*, training_sheet: TrainingSheet, by: User) -> QAPair:
     decision = last_decision(sheet, by)
     if decision is None:
         raise NothingToUndo("None of your last decisions here stands, so nothing can be undone.")
-    pair, decider = _opened(decision.pair, by, None, Edit(), f"undone: {decision.get_action_display()}")
+    pair, decider = opened(decision.pair, by, None, Edit(), f"undone: {decision.get_action_display()}")
     decider.undo(pair, decision)
     return QAPair.objects.select_related("prompt", "answer", "canonical_label").get(pk=pair.pk)
 
@@ -104,41 +111,6 @@ def undo_last(*, training_sheet: TrainingSheet, by: User) -> QAPair:
 def _require_reason(reason: str, message: str) -> None:
     if not reason.strip():
         raise ReasonRequired(message, field="reason")
-
-
-def _opened(
-    pair: QAPair,
-    by: User,
-    version: int | None,
-    edit: Edit,
-    notes: str,
-    confidence: str = CanonicalLabel.Confidence.HIGH,
-) -> tuple[QAPair, Decider]:
-    """The locked pair and who decides it; Training Sheet first, so that its review cannot be finished meanwhile."""
-    sheet = locked_sheets().get(pk=pair.training_sheet_id)
-    pair = locked_pairs().get(pk=pair.pk)
-    access.require(by, REVIEW, pair)
-    require_open(sheet)
-    if version is not None and version != pair.version:
-        raise _stale(pair, version, edit)
-    return pair, Decider(sheet, by, notes.strip(), confidence)
-
-
-def _stale(pair: QAPair, seen: int, edit: Edit) -> StaleVersion:
-    who = pair.reviewed_by.display_name if pair.reviewed_by else "someone"
-    return StaleVersion(
-        f"This pair changed while you worked on it: {who} made it {pair.get_status_display()} "
-        f"(version {pair.version}, yours was {seen}). Compare both before deciding.",
-        details={
-            "seen": seen,
-            "current": pair.version,
-            "current_status": pair.status,
-            "your_answer": edit.data,
-            "current_answer": pair.answer.shown if pair.answer else None,
-            "your_messages": edit.messages,
-            "current_messages": pair.messages,
-        },
-    )
 
 
 def _decided(decider: Decider, action: str, pair: QAPair, edit: Edit | None = None) -> QAPair:
@@ -228,7 +200,7 @@ def update_from_label(*, pair: QAPair, by: User) -> QAPair:
     :raises NothingNewer: the pair holds it already, or came from no label.
     :raises SchemaViolation: the new answer does not fit the template; says where.
     """
-    pair, decider = _opened(pair, by, None, Edit(), "")
+    pair, decider = opened(pair, by, None, Edit(), "")
     if not outdated(decider.sheet).filter(pk=pair.pk).exists():
         raise NothingNewer("This pair holds the newest version of its label, or came from none.")
     _take_label(pair, decider)

@@ -9,12 +9,25 @@ from django.urls import reverse
 
 from governance.errors import InvalidInput, WorkbenchError
 from labeling.generation.models import QAPair
+from labeling.generation.recipes import Recipe
+from labeling.labels.showing import LONG_TEXT
+from labeling.labelsets.selectors import columns_seen
 from labeling.review.prompts import files_in
 from workbench.catalogs.previews import content_type_of, page_as_png, page_count
 from workbench.models import SheetVersion
-from workbench.sheets.selectors import read_file
+from workbench.sheets.selectors import digest_of, items_by_ref, read_file
 
 MOST_PAGES = 10
+KEYS = {
+    "approve": ("Approve, as it is or as edited", "a"),
+    "golden": ("Approve as golden: a reference", "g"),
+    "edit": ("Go to the answer", "e"),
+    "reject": ("Reject", "r"),
+    "flag": ("Flag: leave it to another expert", "f"),
+    "skip": ("Skip to the next pair", "s"),
+    "previous": ("Previous pair", "p"),
+    "undo": ("Undo your last decision here", "u"),
+}
 
 
 def shown_messages(pair: QAPair) -> list[dict[str, Any]]:
@@ -50,6 +63,29 @@ def _part(part: dict[str, Any], pair: QAPair, places: dict[str, int]) -> list[di
 
 def _pages(path: str, version: SheetVersion) -> int:
     return page_count(read_file(version, path)) if path.lower().endswith(".pdf") else 1
+
+
+def source_of(pair: QAPair) -> tuple[list[dict[str, Any]], str]:
+    """The columns of the item that the pair was made from, and no other: what binds it is what is shown.
+
+    Each as name, value and kind (text or value); besides a note where the item has changed since.
+    :raises WorkbenchError: the item is gone, or its source cannot be read.
+    """
+    made = pair.training_sheet
+    version = made.sheet_version
+    row = items_by_ref(version, [pair.item_ref]).get(pair.item_ref)
+    if row is None:
+        raise InvalidInput(f"“{made.sheet}” has no item {pair.item_ref!r} any more.", field="item_ref")
+    columns = Recipe.of(made).columns
+    names = [name for name in version.column_names if columns is None or name in columns]
+    seen = digest_of(row, columns_seen(made.labelset_version, version))
+    note = "The item has changed since this pair was made." if pair.seen_digest and seen != pair.seen_digest else ""
+    return [_shown_column(name, row.get(name)) for name in names], note
+
+
+def _shown_column(name: str, value: Any) -> dict[str, Any]:
+    is_long = isinstance(value, str) and (len(value) > LONG_TEXT or "\n" in value)
+    return {"name": name, "value": value, "kind": "text" if is_long else "value"}
 
 
 def picture_of(pair: QAPair, place: int, page: int) -> tuple[bytes, str]:

@@ -9,30 +9,30 @@ from uuid import UUID
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from governance.admin_base import row_url, status_of
 from governance.errors import StaleVersion, WorkbenchError
+from governance.portal import keys
 from governance.portal.pages import portal_page, render_page
 from governance.portal.strip import strip_for
 from labeling.generation.models import QAPair, TrainingSheet
 from labeling.generation.selectors import progress_of
 from labeling.generation.showing import bar
-from labeling.review import claims, drafts, selectors, services
-from labeling.review.forms import DecisionForm, PromptForm, ReopenForm
+from labeling.review import ahead, claims, drafts, selectors, services
+from labeling.review.comparing import comparison
+from labeling.review.entering import Forms
 from labeling.review.models import PairClaim
-from labeling.review.showing import picture_of, shown_messages
+from labeling.review.showing import picture_of, shown_messages, source_of
 from labeling.review.transitions import REVIEW
-from labeling.schemas.forms import AnswerForm, data_from, form_for_schema, initial_for
 
 VIEW = "labeling.view_qapair"
 QUEUES = {"": "All to decide", "flagged": "Flagged", "failed": "Failed"}
 ORDERS = {"": "in order", selectors.UNSURE: "least sure first"}
 SHOWN = 20
-TRIES = 20  # to claim the next pair, where others claim it at the same moment
 
 
 @portal_page("labeling.view_trainingsheet")
@@ -88,6 +88,14 @@ class Desk:
         base = reverse("labeling:review-pair", args=[self.sheet.pk])
         return f"{base}?{text}" if text else base
 
+    def after(self, pair: QAPair) -> str:
+        """The address of the next pair behind this one."""
+        return self.url(after=pair.position)
+
+    def ahead_url(self, pair: QAPair) -> str:
+        """The same, for fetching it while this one is on the screen."""
+        return self.url(after=pair.position, ahead=1)
+
     def pair(self) -> QAPair | None:
         """The pair in the address, else the next one to decide."""
         rows = selectors.pairs_in_view(self.sheet, self.user).select_related(
@@ -98,13 +106,12 @@ class Desk:
                 return get_object_or_404(rows, pk=UUID(key))
             except ValueError as error:
                 raise Http404 from error
-        after = self.request.GET.get("after", "")
-        found = self.next_free(int(after) if after.isdigit() and len(after) < 10 else -1)
+        found = self.next_free(self.position)
         return rows.get(pk=found.pk) if found else None
 
     def next_free(self, after: int) -> QAPair | None:
         """The next pair that nobody else is at work on; claimed, for those who may decide."""
-        for _ in range(TRIES):
+        for _ in range(claims.TRIES):
             found = selectors.next_open(self.free, after=after, order=self.order)
             if found is None or not self.may_decide:
                 return found
@@ -114,8 +121,20 @@ class Desk:
         return None
 
     @property
+    def position(self) -> int:
+        """Of the pair that this person comes from; -1 where they come from none."""
+        after = self.request.GET.get("after", "")
+        return int(after) if after.isascii() and after.isdigit() and len(after) < 10 else -1
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the page is fetched while the pair before it is still on the screen."""
+        return "ahead" in self.request.GET
+
+    @property
     def free(self) -> QuerySet[QAPair]:
-        return self.pairs.exclude(claims.held_by_others(self.user))
+        free = self.pairs.exclude(claims.held_by_others(self.user))
+        return free.exclude(position=self.position) if self.is_ahead else free
 
     @property
     def may_decide(self) -> bool:
@@ -132,21 +151,24 @@ class Desk:
 def review_pair(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One pair: what was asked, the answer as a form, the decision; then the next one at once."""
     desk = Desk(request, pk)
-    if request.POST.get("action") == "undo":
+    action = request.POST.get("action", "")
+    if action == "undo":
         return _undone(desk)
     pair = desk.pair()
     if pair is None:
-        return _finished(desk)
-    if request.POST.get("action") == "discard":
+        return HttpResponse(status=204) if desk.is_ahead else _finished(desk)
+    if action == "discard":
         drafts.discard(pair=pair, by=desk.user)
         return HttpResponseRedirect(desk.url(pair))
     forms = Forms(desk, pair)
     if request.method == "POST":
         try:
-            if forms.decide(request.POST.get("action", "")):
-                return HttpResponseRedirect(desk.url(after=pair.position))
+            if forms.decide(action):
+                return ahead.answer(desk, pair) if ahead.is_asked(request) else HttpResponseRedirect(desk.after(pair))
+            if forms.amend(action) or action == "theirs":
+                return HttpResponseRedirect(desk.url(pair))
         except StaleVersion as error:
-            return _page(desk, pair, forms, stale=error)
+            forms.stale = error
         except WorkbenchError as error:
             forms.refuse(error)
     return _page(desk, pair, forms)
@@ -161,68 +183,6 @@ def _undone(desk: Desk) -> HttpResponse:
         return HttpResponseRedirect(desk.url())
     messages.success(desk.request, f"The decision about {pair.item_ref} is undone.")
     return HttpResponseRedirect(desk.url(pair))
-
-
-class Forms:
-    """The forms of one pair: answer, prompt, decision, reopening; each with what was posted."""
-
-    def __init__(self, desk: Desk, pair: QAPair) -> None:
-        self.desk, self.pair = desk, pair
-        self.draft = drafts.of(pair, desk.user) if desk.request.method == "GET" else None
-        posted: Any = desk.request.POST if desk.request.method == "POST" else None
-        if self.draft is not None and pair.status in selectors.OPEN:
-            posted = drafts.as_posted(self.draft)
-        start = {"version": pair.version, "notes": "", "confidence": "high"}
-        initial = initial_for(pair.answer.body, desk.schema) if pair.answer and not pair.answer.erased_at else None
-        is_reopening = posted is not None and posted.get("action") == "reopen"
-        decision, reopening = (None, posted) if is_reopening else (posted, None)
-        self.answer: AnswerForm = form_for_schema(desk.schema)(decision, initial=initial, prefix="answer")
-        self.prompt = PromptForm(decision, pair=pair, prefix="prompt")
-        self.decision = DecisionForm(decision, initial=start, prefix="pair")
-        self.reopen = ReopenForm(reopening, initial=start, prefix="reopen")
-
-    def decide(self, action: str) -> bool:
-        """Make the decision; False where the forms say what is missing.
-
-        :raises WorkbenchError: a rule stands against it.
-        """
-        steps = {"approve": self._approve, "reject": self._reject, "flag": self._flag, "reopen": self._reopen}
-        return steps[action]() if action in steps else False
-
-    def _approve(self) -> bool:
-        if not (self.answer.is_valid() and self.prompt.is_valid() and self.decision.is_valid()):
-            return False
-        services.approve_pair(
-            pair=self.pair,
-            by=self.desk.user,
-            data=data_from(self.answer, self.desk.schema),
-            messages=self.prompt.edited(),
-            **self.decision.cleaned_data,
-        )
-        return True
-
-    def _reject(self) -> bool:
-        return self._set_aside(services.reject_pair)
-
-    def _flag(self) -> bool:
-        return self._set_aside(services.flag_pair)
-
-    def _set_aside(self, service: Any) -> bool:
-        if not self.decision.is_valid():
-            return False
-        entered = self.decision.cleaned_data
-        service(pair=self.pair, by=self.desk.user, version=entered["version"], notes=entered["notes"])
-        return True
-
-    def _reopen(self) -> bool:
-        if not self.reopen.is_valid():
-            return False
-        services.reopen_pair(pair=self.pair, by=self.desk.user, **self.reopen.cleaned_data)
-        messages.success(self.desk.request, f"{self.pair.item_ref} waits for review again.")
-        return True
-
-    def refuse(self, error: WorkbenchError) -> None:
-        self.decision.add_error(error.field if error.field in self.decision.fields else None, error.message)
 
 
 def _finished(desk: Desk) -> HttpResponse:
@@ -261,12 +221,13 @@ def _context(desk: Desk) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _page(desk: Desk, pair: QAPair, forms: Forms, *, stale: StaleVersion | None = None) -> HttpResponse:
+def _page(desk: Desk, pair: QAPair, forms: Forms) -> HttpResponse:
     following = selectors.next_open(desk.free, after=pair.position, order=desk.order)
-    claim = desk.claimed(pair)
+    claim, own_keys = desk.claimed(pair), keys.of(desk.user)
     before = selectors.previous(desk.pairs, before=pair.position)
     strip = strip_for(pair)
     is_open = desk.sheet.status == TrainingSheet.Status.READY
+    may_decide = desk.may_decide and (pair.status in selectors.OPEN or forms.stale is not None)
     context = _context(desk) | {
         "title": f"Review · {desk.sheet}",
         "pair": pair,
@@ -277,19 +238,26 @@ def _page(desk: Desk, pair: QAPair, forms: Forms, *, stale: StaleVersion | None 
         "strip": strip,
         "prohibited": [cell for cell in strip.cells if cell.state != "permitted"],
         "labelset": desk.sheet.labelset_version,
-        "may_decide": desk.user.has_perm(REVIEW) and is_open and pair.status in selectors.OPEN,
+        "may_decide": may_decide,
         "may_reopen": desk.user.has_perm(REVIEW) and is_open and pair.status != QAPair.Status.UNLABELED,
         "is_closed": not is_open,
-        "skip_url": desk.url(following) if following and following.pk != pair.pk else "",
+        "skip_url": desk.after(pair) if following and following.pk != pair.pk else "",
         "previous_url": desk.url(before) if before else "",
-        "undo": selectors.last_decision(desk.sheet, desk.user),
+        "undo": desk.is_ahead or selectors.last_decision(desk.sheet, desk.user),
         "claim": claim if claim and claim.account_id != desk.user.pk else None,
         "is_mine": claim is not None and claim.account_id == desk.user.pk,
+        "taken": claim.taken if claim else "",
+        "may_mark": desk.may_decide and pair.status == QAPair.Status.LABELED,
         "draft": forms.draft,
         "facts": _facts(pair),
-        "stale": stale,
+        "stale": forms.stale,
+        "comparison": comparison(forms) if forms.stale else None,
+        "ahead_url": desk.ahead_url(pair) if may_decide else "",
+        "history": pair.decisions.select_related("decided_by")[:SHOWN],
+        "keys": own_keys.on("review"),
+        "page_keys": own_keys.meanings("review"),
     }
-    status = 412 if stale else 200
+    status = 412 if forms.stale and desk.request.method == "POST" else 200
     return render_page(desk.request, "labeling/review_pair.html", context, status=status)
 
 
@@ -329,17 +297,31 @@ def pair_claim(request: HttpRequest, pk: UUID) -> JsonResponse:
     pair = _visible_pair(request, pk)
     user: Any = request.user
     if request.POST.get("release"):
-        claims.release(pair=pair, by=user)
+        claims.release(pair=pair, by=user, taken=request.POST.get("taken", ""))
         return JsonResponse({"claimed_by": None})
     try:
         claim = claims.take(pair=pair, by=user)
     except WorkbenchError as error:
         return JsonResponse({"error": error.message}, status=403)
-    return JsonResponse({"claimed_by": claim.account.display_name, "is_mine": claim.account_id == user.pk})
+    is_mine = claim.account_id == user.pk
+    taken = claim.taken if is_mine else ""
+    return JsonResponse({"claimed_by": claim.account.display_name, "is_mine": is_mine, "taken": taken})
 
 
 def _visible_pair(request: HttpRequest, pk: UUID) -> QAPair:
     return get_object_or_404(QAPair.objects.visible_to(request.user), pk=pk)  # type: ignore[arg-type]
+
+
+@portal_page(VIEW)
+@require_GET
+def pair_source(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The source item of a pair, as far as the pair was made from it; the page fetches it once it is shown."""
+    pair = _visible_pair(request, pk)
+    try:
+        item, note = source_of(pair)
+    except WorkbenchError as error:
+        item, note = [], error.message
+    return render(request, "labeling/review_source.html", {"item": item, "note": note, "ref": pair.item_ref})
 
 
 @portal_page(VIEW)

@@ -214,9 +214,14 @@ class Portal:
         self.browser.find_element(By.TAG_NAME, "body").send_keys(getattr(Keys, key, key))
         self._settle()
 
-    def changes_from(self, before: str) -> None:
-        """Wait until the page says something else than `before`."""
-        self._until(lambda: self.text != before, "a page that has changed", PATIENCE)
+    @property
+    def address(self) -> str:
+        return str(self.browser.current_url)
+
+    def moves_on_from(self, address: str) -> None:
+        """Wait until another page is shown than the one at this address."""
+        self._until(lambda: self.address != address, f"a page other than {address}", PATIENCE)
+        self._settle()
 
     def wait_for_job(self, within: float = JOB_WITHIN) -> None:
         """Stay on a page that follows a job until it has finished; the page goes on by itself."""

@@ -18,11 +18,12 @@ from tests import databases
 
 PROJECT = Path(__file__).resolve().parents[2]
 STARTS_WITHIN = 90.0
-ADD_THE_STRANGER = """
+ADD_ROWS = """
 import sys, pathlib, django
 django.setup()
-from tests.e2e.stranger import make_rows
-make_rows(pathlib.Path(sys.argv[1]))
+from tests.e2e import desk_rows, stranger
+desk_rows.make_rows()
+stranger.make_rows(pathlib.Path(sys.argv[1]))
 """
 
 
@@ -50,7 +51,7 @@ def running_site(folder: Path) -> Iterator[Site]:
     with databases.own(folder) as database:
         environment = _environment(folder, database)
         passwords = _passwords_in(_manage(environment, "seed_demo"))
-        _run(environment, "-c", ADD_THE_STRANGER, str(folder))
+        run(environment, "-c", ADD_ROWS, str(folder))
         port = _free_port()
         log = folder / "site.log"
         with log.open("wb") as output:
@@ -87,10 +88,10 @@ def _environment(folder: Path, database: str) -> dict[str, str]:
 
 
 def _manage(environment: dict[str, str], *arguments: str) -> str:
-    return _run(environment, "manage.py", *arguments)
+    return run(environment, "manage.py", *arguments)
 
 
-def _run(environment: dict[str, str], *arguments: str) -> str:
+def run(environment: dict[str, str], *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, *arguments], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=180
     )

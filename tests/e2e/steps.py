@@ -57,9 +57,9 @@ def start_review(portal: Portal, name: str) -> None:
 def decide_with_keys(portal: Portal, keys: Sequence[str]) -> None:
     """One key for each pair: a approves, r rejects, f flags; the next pair comes by itself."""
     for key in keys:
-        before = portal.text
+        before = portal.address
         portal.press(key)
-        portal.changes_from(before)
+        portal.moves_on_from(before)
 
 
 def approve_the_rest(portal: Portal, name: str, count: int) -> None:

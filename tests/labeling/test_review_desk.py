@@ -212,3 +212,93 @@ def test_claims_run_for_fifteen_minutes_and_are_renewed(expert, made):
     until = claims.take(pair=pair, by=expert).until
 
     assert until - timezone.now() > timedelta(minutes=14)
+
+
+# -- golden, notes, prompts -------------------------------------------------------------------------------------
+
+
+def history(pair):
+    return [(row.action, row.decided_by, row.notes) for row in PairDecision.objects.filter(pair=pair).order_by("id")]
+
+
+def test_one_key_approves_as_golden_and_the_mark_falls_away_with_the_decision(at, expert, client, desk, made):
+    pair = at(expert)
+
+    client.post(f"{desk}?pair={pair.pk}", typed(pair, "card", action="golden"))
+
+    assert (first(made).status, first(made).is_golden) == ("labeled", True)
+    assert [by for action, by, _ in history(pair) if action == "golden"] == [expert]
+    services.undo_last(training_sheet=made, by=expert)
+    assert (first(made).status, first(made).is_golden) == ("unlabeled", False)
+
+
+def test_golden_is_marked_found_and_unmarked_by_rest(expert, second_expert, made, foreign, api):
+    pair = services.approve_pair(pair=first(made), by=expert, version=1)
+    address = f"/api/v1/pairs/{pair.pk}/golden/"
+
+    refused = api(expert).post(f"/api/v1/pairs/{first(made, 1).pk}/golden/")
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_approved")
+    assert api(expert).post(f"/api/v1/pairs/{first(foreign).pk}/golden/").status_code == 404
+    for _ in range(2):
+        assert api(second_expert).post(address).json()["is_golden"] is True
+    found = api(expert).get("/api/v1/pairs/", {"is_golden": "true"}).json()["results"]
+    assert [row["id"] for row in found] == [str(pair.pk)]
+    assert api(second_expert).delete(address).json()["is_golden"] is False
+
+    marks = [(action, by) for action, by, _ in history(pair)]
+    assert marks == [("approve", expert), ("golden", second_expert), ("ungolden", second_expert)]
+    assert first(made).reviewed_by == expert
+
+
+def test_golden_pairs_are_filtered_in_the_list_and_marked_on_their_page(expert, made, client):
+    pair = services.approve_pair(pair=first(made), by=expert, version=1)
+    client.force_login(expert)
+    page = reverse("admin:labeling_qapair_change", args=[pair.pk])
+    assert "Mark as golden" in client.get(page).content.decode()
+
+    client.post(reverse("admin:labeling_qapair_step", args=[pair.pk, "golden"]))
+
+    shown = client.get(reverse("admin:labeling_qapair_changelist"), {"is_golden__exact": "1"}).content.decode()
+    assert "i00000" in shown and "i00001" not in shown
+    assert "No longer golden" in client.get(page).content.decode()
+
+
+def test_a_note_stays_in_history_with_its_author_and_decides_nothing(expert, second_expert, made, api, client, desk):
+    pair = first(made)
+
+    told = api(expert).post(f"/api/v1/pairs/{pair.pk}/note/", {"notes": "ask the shop"}, format="json")
+
+    assert (told.json()["status"], told.json()["version"]) == ("unlabeled", 1)
+    assert history(pair) == [("note", expert, "ask the shop")]
+    assert "notes" in api(expert).post(f"/api/v1/pairs/{pair.pk}/note/", {"notes": " "}, format="json").content.decode()
+    client.force_login(second_expert)
+    assert "ask the shop" in client.get(desk, {"pair": pair.pk}).content.decode()
+    client.post(f"{desk}?pair={pair.pk}", typed(pair, **{"pair-notes": "asked", "action": "note"}))
+    assert [notes for *_, notes in history(pair)] == ["ask the shop", "asked"]
+
+
+def test_a_prompt_is_edited_as_a_change_of_its_own(expert, made, client, desk, at, api):
+    pair = at(expert)
+    changed = typed(pair, **{"prompt-m0-text": "Shorter question", "pair-notes": "typed beside it"})
+
+    client.post(f"{desk}?pair={pair.pk}", changed | {"action": "prompt"})
+
+    pair = first(made)
+    assert (pair.status, pair.version, pair.messages[-1]["content"]) == ("unlabeled", 2, "Shorter question")
+    assert [action for action, *_ in history(pair)] == ["prompt"]
+    assert "typed beside it" in client.get(desk, {"pair": pair.pk}).content.decode()
+    stale = api(expert).post(
+        f"/api/v1/pairs/{pair.pk}/edit-prompt/", {"version": 1, "messages": [{"role": "user", "content": "x"}]}, "json"
+    )
+    assert stale.status_code == 412 and "Shorter question" in stale.content.decode()
+    services.reject_pair(pair=pair, by=expert, version=2)
+    late = api(expert).post(
+        f"/api/v1/pairs/{pair.pk}/edit-prompt/", {"version": 3, "messages": [{"role": "user", "content": "x"}]}, "json"
+    )
+    assert late.status_code == 409
+
+
+def test_who_may_only_look_marks_notes_and_edits_nothing(viewer, made, api):
+    for step, body in (("golden", {}), ("note", {"notes": "x"}), ("edit-prompt", {"version": 1, "messages": []})):
+        assert api(viewer).post(f"/api/v1/pairs/{first(made).pk}/{step}/", body, format="json").status_code == 403
+    assert not PairDecision.objects.filter(pair__training_sheet=made).exists()

@@ -42,7 +42,7 @@
     }
 
     // ---- single keys, which people can switch off (WCAG 2.1.4) -----------------------
-    const keysAllowed = () => localStorage.getItem("workbench.keys") !== "off";
+    const keysAllowed = () => document.body.dataset.keys !== "off" && localStorage.getItem("workbench.keys") !== "off";
     const isTyping = (target) => Boolean(target.closest("input, textarea, select, [contenteditable=true], dialog"));
 
     function onKey(event) {

@@ -1,0 +1,60 @@
+"""The next pair's page, fetched and claimed while this one is read, so that a decision shows it at once."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from governance.models import User
+from labeling.generation.models import QAPair, TrainingSheet
+from labeling.generation.selectors import progress_of
+from labeling.generation.showing import bar
+from labeling.review import claims, selectors
+
+HEADER = "X-Next"  # the id of the pair whose page waits, or nothing
+
+
+class AtDesk(Protocol):
+    """What the answer needs of the page on which somebody decided."""
+
+    request: HttpRequest
+    user: User
+    sheet: TrainingSheet
+
+    def after(self, pair: QAPair) -> str: ...
+
+    def url(self, pair: QAPair | None = None, **query: Any) -> str: ...
+
+
+def is_asked(request: HttpRequest) -> bool:
+    """Whether the page that decided has the next one at hand."""
+    return HEADER in request.headers
+
+
+def answer(desk: AtDesk, pair: QAPair) -> HttpResponse:
+    """Whether the page at hand still holds, and what the decision changed on it.
+
+    It holds where its pair is still to decide and still claimed by this person; otherwise `next` is to be opened.
+    """
+    waiting = _waiting(desk)
+    if waiting is None:
+        return JsonResponse({"next": desk.after(pair), "holds": False})
+    progress = progress_of(desk.sheet)
+    return JsonResponse({
+        "next": desk.url(waiting), "holds": True, "version": waiting.version, "sentence": progress.sentence,
+        "bar": str(bar(progress)),
+    })  # fmt: skip
+
+
+def _waiting(desk: AtDesk) -> QAPair | None:
+    try:
+        key = UUID(desk.request.headers[HEADER])
+    except ValueError:
+        return None
+    open_pairs = selectors.pairs_in_view(desk.sheet, desk.user).filter(status__in=selectors.OPEN)
+    found = open_pairs.filter(pk=key).first()
+    if found is None or claims.take(pair=found, by=desk.user).account_id != desk.user.pk:
+        return None
+    return found
