@@ -27,6 +27,7 @@ from governance.models import (
     ApprovalRequest,
     ApprovalWithdrawal,
     CheckpointPlace,
+    Comment,
     ConstraintChange,
     Declassification,
     Delegation,
@@ -40,6 +41,8 @@ from governance.models import (
     KeptAnswer,
     LegalHold,
     MembershipEnd,
+    Notification,
+    NotificationChoice,
     Person,
     PolicyProposal,
     RecordArchive,
@@ -301,6 +304,13 @@ def _add_ground(world: World, word: str, owner: User, now: Any) -> None:
         digest=_digest(word), taken_by_id=owner.pk, taken_by_name=owner.username,
     ))  # fmt: skip
     world.add(KeptAnswer(user=owner, key=f"{word} key", request_digest="0" * 64, status=201))
+    comment = world.add(Comment(
+        kind="labeling.qapair", object_id=world[QAPair].pk, text=f"of {word}", written_by=owner,
+    ))  # fmt: skip
+    world.add(Notification(
+        account=owner, why="mention", kind="labeling.qapair", object_id=world[QAPair].pk, comment=comment, made_by=owner,
+    ))  # fmt: skip
+    world.add(NotificationChoice(account=owner))
     _add_people(world, word, owner, now)
     world[TagRule] = TagRule.objects.get(tag="PHI")
 

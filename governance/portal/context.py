@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from governance.comments.selectors import unread_count
 from governance.models import Job
 from governance.portal.waiting import APPROVALS
 
@@ -24,4 +25,5 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "navigation": navigation_for(request, counts),
         "running_jobs_count": Job.objects.visible_to(user).filter(state__in=["queued", "running"]).count(),
         "approvals_waiting_count": counts.get(APPROVALS, 0),
+        "unread_count": unread_count(user),
     }
