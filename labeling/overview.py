@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from governance.portal import navigation, overview
 from labeling.models import CanonicalLabel, QAPair, TrainingSheet
+from labeling.review import assignments
 
 SHEETS = "admin:labeling_trainingsheet_changelist"
 
@@ -17,6 +18,7 @@ SHEETS = "admin:labeling_trainingsheet_changelist"
 def register() -> None:
     overview.register_tile(generate_tile)
     overview.register_tile(label_tile)
+    overview.register_queue(pairs_given)
     overview.register_queue(pairs_to_review)
     overview.register_first_step(first_pairs)
     overview.register_first_step(first_labels)
@@ -68,6 +70,23 @@ def label_tile(user: Any) -> overview.Tile | None:
         action_label="Start reviewing" if waiting else "Label items first",
         action_url=url, tone="primary" if waiting else "permitted",
     )  # fmt: skip
+
+
+def pairs_given(user: Any) -> Iterator[overview.QueueRow]:
+    """Training Sheets with undecided pairs that were given to this person, fullest first."""
+    if not user.has_perm("labeling.review_qapair"):
+        return
+    counts = assignments.open_counts(user)
+    fullest = sorted(counts, key=lambda key: -counts[key])[:6]
+    sheets = TrainingSheet.objects.in_bulk(fullest)
+    for key in fullest:
+        yield overview.QueueRow(
+            what=f"Review {counts[key]:,} pair{'' if counts[key] == 1 else 's'} given to you",
+            source=sheets[key].name,
+            why="assigned to you",
+            url=f"{reverse('labeling:review-pair', args=[key])}?queue=mine",
+            action="Start",
+        )
 
 
 def pairs_to_review(user: Any) -> Iterator[overview.QueueRow]:

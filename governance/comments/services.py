@@ -32,9 +32,7 @@ def add_comment(*, row: Any, by: User, text: str) -> Comment:
         raise InvalidInput(f"Write 1 to {LONGEST:,} characters; this has {len(text):,}.", field="text")
     people = mentioned_in(text, row)
     kind = row._meta.label_lower
-    comment = Comment.objects.create(
-        kind=kind, object_id=row.pk, text=text, written_by=by, door=context.current().door
-    )
+    comment = Comment.objects.create(kind=kind, object_id=row.pk, text=text, written_by=by, door=context.current().door)
     Notification.objects.bulk_create(
         Notification(
             account=one, why=Notification.Why.MENTION, kind=kind, object_id=row.pk, comment=comment, made_by=by
