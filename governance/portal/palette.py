@@ -20,8 +20,6 @@ SHORTEST = 2  # characters before rows are searched
 # What one can begin from anywhere, besides adding a row of some kind.
 ACTIONS = (
     Entry("Generate pairs", "labeling:generate", "labeling.add_trainingsheet"),
-    Entry("Import labels", "labeling:label-import", "labeling.add_canonicallabel"),
-    Entry("Export labels", "labeling:label-export", "labeling.view_canonicallabel"),
     Entry("My approvals", "governance:my-approvals", "governance.decide_approvalrequest"),
     Entry("Notifications", "governance:notifications", "governance.view_notification"),
     Entry("Signing in", "mfa_index"),

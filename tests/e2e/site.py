@@ -48,28 +48,36 @@ class Site:
 def running_site(folder: Path) -> Iterator[Site]:
     """Migrate, seed, add another team's rows, start web and worker, and end both."""
     with databases.own(folder) as database:
-        environment = _environment(folder, database)
+        environment = environment_of(folder, database)
         passwords = _passwords_in(_manage(environment, "seed_demo"))
         _run(environment, "-c", ADD_THE_STRANGER, str(folder))
-        port = _free_port()
-        log = folder / "site.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "manage.py", "start", "--port", str(port)],
-                cwd=PROJECT,
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-            site = Site(f"http://127.0.0.1:{port}", passwords, log, environment)
-            try:
-                _wait_until_healthy(site, process)
-                yield site
-            finally:
-                _end(process)
+        with serving(folder, environment, passwords) as site:
+            yield site
 
 
-def _environment(folder: Path, database: str) -> dict[str, str]:
+@contextmanager
+def serving(folder: Path, environment: dict[str, str], passwords: dict[str, str]) -> Iterator[Site]:
+    """Web and worker on the database that is there; both ended afterwards."""
+    port = _free_port()
+    log = folder / "site.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "start", "--port", str(port)],
+            cwd=PROJECT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        site = Site(f"http://127.0.0.1:{port}", passwords, log, environment)
+        try:
+            _wait_until_healthy(site, process)
+            yield site
+        finally:
+            _end(process)
+
+
+def environment_of(folder: Path, database: str) -> dict[str, str]:
+    """Of processes that serve from this folder and database, whatever this process was started with."""
     kept = {
         name: value
         for name, value in os.environ.items()
