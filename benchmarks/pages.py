@@ -93,7 +93,7 @@ def spread(row: Any, count: int) -> int:
         if field in vary or field.primary_key:
             values[field.column] = _varied(field, connection.vendor)
         elif field.column == "name":
-            values[field.column] = "one.name || '-' || number"
+            values[field.column] = "one.name || '-' || place_"
     if isinstance(row._meta.pk, models.AutoField):
         del values[row._meta.pk.column]
     names, chosen = ", ".join(f'"{name}"' for name in values), ", ".join(values.values())
@@ -101,8 +101,8 @@ def spread(row: Any, count: int) -> int:
     table = row._meta.db_table
     statement = (
         # Names of our own tables and columns, nothing that anybody typed.
-        "WITH RECURSIVE numbers(number) AS (SELECT 1 UNION ALL SELECT number + 1 FROM numbers WHERE number < %s) "  # noqa: S608
-        f'INSERT INTO "{table}" ({names}) SELECT {chosen} FROM "{table}" one, numbers '
+        "WITH RECURSIVE places(place_) AS (SELECT 1 UNION ALL SELECT place_ + 1 FROM places WHERE place_ < %s) "  # noqa: S608
+        f'INSERT INTO "{table}" ({names}) SELECT {chosen} FROM "{table}" one, places '
         f'WHERE one."{row._meta.pk.column}" = %s'
     )
     with connection.cursor() as cursor:
@@ -116,8 +116,8 @@ def _varied(field: Any, vendor: str) -> str:
     if isinstance(field, models.UUIDField):
         return "gen_random_uuid()" if vendor == "postgresql" else "lower(hex(randomblob(16)))"
     if isinstance(field, models.IntegerField):
-        return f'one."{field.column}" + number'
-    return f"substr(one.\"{field.column}\", 1, {(field.max_length or 100) - 8}) || '-' || number"
+        return f'one."{field.column}" + place_'
+    return f"substr(one.\"{field.column}\", 1, {(field.max_length or 100) - 8}) || '-' || place_"
 
 
 def measured(folder: Path, session: str) -> dict[str, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.urls import reverse
 
 from governance.portal import navigation, overview
@@ -93,11 +93,13 @@ def pairs_to_review(user: Any) -> Iterator[overview.QueueRow]:
     """Training Sheets with pairs to decide, fullest first; only for those who may decide."""
     if not user.has_perm("labeling.review_qapair"):
         return
-    open_pairs = Count("pairs", filter=Q(pairs__status__in=["unlabeled", "flagged"]))
-    ready = TrainingSheet.objects.visible_to(user).filter(status=TrainingSheet.Status.READY)
-    for sheet in ready.annotate(open_pairs=open_pairs).filter(open_pairs__gt=0).order_by("-open_pairs")[:6]:
+    counted = _to_review(user).order_by().values_list("training_sheet").annotate(count=Count("pk"))
+    fullest = list(counted.order_by("-count", "training_sheet")[:6])
+    sheets = TrainingSheet.objects.in_bulk([key for key, _ in fullest])
+    for key, count in fullest:
+        sheet = sheets[key]
         yield overview.QueueRow(
-            what=f"Review {sheet.open_pairs} pairs",
+            what=f"Review {count} pairs",
             source=sheet.name,
             why="you label for this sheet",
             url=reverse("labeling:review-pair", args=[sheet.pk]),

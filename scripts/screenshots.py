@@ -25,10 +25,10 @@ def main() -> None:
             raise SystemExit(f"{program} is not installed: apt install chromium chromium-driver")
     sys.path.insert(0, str(ROOT))
     from tests.e2e.portal import Portal, new_browser
-    from tests.e2e.site import running_site
+    from tests.e2e.site import demonstration
 
     IMAGES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, running_site(Path(folder)) as site:
+    with tempfile.TemporaryDirectory() as folder, demonstration(Path(folder)) as site:
         browser = new_browser(Path(folder) / "chromium")
         try:
             walk(Portal(browser, site))

@@ -7,14 +7,13 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from governance.admin_base import row_url
+from governance.admin_base import CappedPaginator, row_url
 from governance.approvals.reminders import mail_is_set_up
 from governance.comments import selectors, services
 from governance.errors import WorkbenchError
@@ -93,7 +92,7 @@ def _choice_form(request: HttpRequest) -> ChoiceForm:
 def _notifications(request: HttpRequest, form: ChoiceForm, status: int = 200) -> HttpResponse:
     only_unread = request.GET.get("show") == "unread"
     rows = selectors.notifications_of(request.user)
-    page = Paginator(rows.filter(read_at=None) if only_unread else rows, A_PAGE).get_page(request.GET.get("page"))
+    page = CappedPaginator(rows.filter(read_at=None) if only_unread else rows, A_PAGE).get_page(request.GET.get("page"))
     here = reverse("governance:notifications")
     context = {
         "title": "Notifications",

@@ -56,6 +56,15 @@ def running_site(folder: Path) -> Iterator[Site]:
 
 
 @contextmanager
+def demonstration(folder: Path) -> Iterator[Site]:
+    """The demonstration alone, as `make run` begins with it, on SQLite."""
+    environment = environment_of(folder, "")
+    _manage(environment, "migrate", "--verbosity", "0")
+    with serving(folder, environment, _passwords_in(_manage(environment, "seed_demo"))) as site:
+        yield site
+
+
+@contextmanager
 def serving(folder: Path, environment: dict[str, str], passwords: dict[str, str]) -> Iterator[Site]:
     """Web and worker on the database that is there; both ended afterwards."""
     port = _free_port()
@@ -100,7 +109,7 @@ def _manage(environment: dict[str, str], *arguments: str) -> str:
 
 def _run(environment: dict[str, str], *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=180
+        [sys.executable, *arguments], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=600
     )
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
