@@ -14,10 +14,10 @@ ARGS ?=
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run passwords test audit check checks lint bandit types contracts migrations schema-drift locks house-rules proof schema format lock clean environment dev-environment
+.PHONY: help run passwords test audit check checks lint bandit types contracts migrations schema-drift locks house-rules proof schema format lock screenshots clean environment dev-environment
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: environment  ## start a site with demonstration data at http://127.0.0.1:8000
 	@$(MANAGE) start --demo $(ARGS)
@@ -55,6 +55,9 @@ lock:  ## resolve the dependencies anew (needs uv)
 	uv lock
 	uv export --quiet --frozen --no-header --no-emit-project --no-dev --output-file requirements.txt
 	uv export --quiet --frozen --no-header --no-emit-project --all-groups --all-extras --output-file requirements-dev.txt
+
+screenshots: dev-environment  ## take the pictures of docs/images anew, of the demonstration (needs chromium)
+	@$(VENV) scripts/screenshots.py
 
 clean:  ## remove the environment and caches; keeps the data folder
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache staticfiles

@@ -18,7 +18,7 @@ from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 
 from governance import context
 from governance.errors import InvalidInput, NotPermitted
-from governance.models.collections import groups_of
+from governance.models.collections import groups_of, in_force, memberships
 
 if TYPE_CHECKING:
     from governance.models import Collection, User
@@ -166,6 +166,30 @@ class RowBackend(ModelBackend):
         action = "view" if perm.split(".")[-1].startswith("view_") else "change"
         manager = type(obj)._default_manager
         return can_see(user_obj, obj, action) if hasattr(manager, "visible_to") else True
+
+
+def accounts_that_may_see(row: models.Model) -> models.QuerySet[User]:
+    """Active accounts that were given the row's collection, or read everything; ask `can_see` about each of them."""
+    from governance.models import Collection as Collections
+    from governance.models import User as Account
+
+    collection: Any = row
+    while not isinstance(collection, Collections):
+        collection = getattr(collection, collection.visible_through)
+    view = {"content_object": collection, "permission__codename": f"view_{collection._meta.model_name}"}
+    grants: Any = get_user_obj_perms_model(collection)
+    group_grants: Any = get_group_obj_perms_model(collection)
+    groups = Group.objects.filter(permissions__codename="read_every_row").values("pk")
+    by_group = models.Q(group__in=group_grants.objects.filter(in_force(), **view).values("group"))
+    members = memberships().filter(by_group | models.Q(group__in=groups)).values("user_id")
+    return Account.objects.filter(
+        models.Q(pk=collection.owner_id)
+        | models.Q(pk__in=grants.objects.filter(in_force(), **view).values("user"))
+        | models.Q(pk__in=members)
+        | models.Q(is_superuser=True)
+        | models.Q(user_permissions__codename="read_every_row"),
+        is_active=True,
+    ).distinct().order_by("username")  # fmt: skip
 
 
 def accounts_to_share_with() -> models.QuerySet[User]:

@@ -11,6 +11,7 @@ from governance.api.viewsets import (
     RecordEntryViewSet,
 )
 from governance.approvals.api import ApprovalRequestViewSet, DelegationViewSet, GatePolicyViewSet
+from governance.comments.api import CommentViewSet, NotificationViewSet
 from governance.compliance.api import (
     ConstraintChangeViewSet,
     EvidenceViewSet,
@@ -42,6 +43,8 @@ router.register("checkpoints", CheckpointViewSet, basename="checkpoint")
 router.register("tag-rules", TagRuleViewSet, basename="tagrule")
 router.register("declassifications", DeclassificationViewSet, basename="declassification")
 router.register("tokens", ApiTokenViewSet, basename="apitoken")
+router.register("comments", CommentViewSet, basename="comment")
+router.register("notifications", NotificationViewSet, basename="notification")
 router.register("allowed-addresses", AllowedAddressViewSet, basename="allowedaddress")
 
 urlpatterns = [

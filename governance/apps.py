@@ -13,6 +13,7 @@ class GovernanceConfig(AppConfig):
         from governance import desk, gates, history, roles, tags  # noqa: F401 - gates register themselves
         from governance.approvals import reminders  # noqa: F401 - jobs register themselves
         from governance.approvals.registry import sync_policies
+        from governance.comments import jobs as comment_jobs  # noqa: F401 - registers itself
         from governance.outbound.checks import check_allowed_addresses
         from governance.people import memberships  # noqa: F401
         from governance.portal import waiting

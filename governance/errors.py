@@ -203,3 +203,9 @@ class JobCancelled(Exception):
 
 class LeaseLost(Exception):
     """Raised inside a job's handler when another worker took the job over."""
+
+
+class CannotMention(InvalidInput):
+    """Somebody mentioned in a comment has no account, or none that may see the row; which of the two is not said."""
+
+    code = "cannot_mention"

@@ -3,9 +3,10 @@
 from django.urls import path
 
 from governance.approvals import views as approvals
+from governance.comments import views as comments
 from governance.compliance import views as compliance
 from governance.people import views as people
-from governance.portal import views
+from governance.portal import palette, theme, views
 from governance.record import pages as record_pages
 from governance.rules import views as rules
 from governance.sign_in import lost
@@ -32,4 +33,12 @@ urlpatterns = [
     path("see-as/", people.see_as, name="see-as"),
     path("accounts/<int:pk>/second-factors/", lost.second_factors, name="second-factors"),
     path("search/", views.search, name="search"),
+    path("palette/", palette.palette, name="palette"),
+    path("theme/", theme.choose_theme, name="theme"),
+    path("comments/<str:kind>/<uuid:pk>/", comments.comments, name="comments"),
+    path("comments/<str:kind>/<uuid:pk>/people/", comments.people, name="comment-people"),
+    path("notifications/", comments.notifications, name="notifications"),
+    path("notifications/read/", comments.read_all, name="notifications-read"),
+    path("notifications/choice/", comments.choose, name="notifications-choice"),
+    path("notifications/<uuid:pk>/open/", comments.open_notification, name="notification-open"),
 ]

@@ -105,10 +105,14 @@ _EVERYONE_MAY = (
     "governance.view_approvalrequest",
     "governance.view_roledescription",
     "governance.view_delegation",
+    "governance.view_comment",
+    "governance.view_notification",
 )
+_MAY_COMMENT = "governance.add_comment"
 
 _MAY_CHANGE_CONSTRAINTS = (
     *_EVERYONE_MAY,
+    _MAY_COMMENT,
     "governance.tighten_constraint",
     "governance.request_relaxation",
     "governance.view_declassification",
@@ -117,6 +121,7 @@ _MAY_CHANGE_CONSTRAINTS = (
 GRANTS: dict[str, tuple[str, ...]] = {
     "data-steward": (
         *_EVERYONE_MAY,
+        _MAY_COMMENT,
         "governance.tighten_constraint",
         "governance.request_relaxation",
         "governance.view_declassification",
@@ -126,11 +131,12 @@ GRANTS: dict[str, tuple[str, ...]] = {
     ),
     "domain-expert": _MAY_CHANGE_CONSTRAINTS,
     "approver": (
-        *_EVERYONE_MAY, "governance.decide_approvalrequest", "governance.view_gatepolicy",
+        *_EVERYONE_MAY, _MAY_COMMENT, "governance.decide_approvalrequest", "governance.view_gatepolicy",
         "governance.view_policyproposal", "governance.add_policyproposal", "governance.add_delegation",
     ),
     "compliance-officer": (
         *_EVERYONE_MAY,
+        _MAY_COMMENT,
         "governance.read_every_row",
         "governance.decide_approvalrequest",
         "governance.tighten_constraint",

@@ -1,5 +1,6 @@
 """Addresses of this app under /api/v1/."""
 
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from labeling.agreement.api import OpinionViewSet, SettlementViewSet, TurnViewSet
@@ -13,6 +14,7 @@ from labeling.labelsets.api import (
 )
 from labeling.prompts.api import TemplateVersionViewSet, TemplateViewSet
 from labeling.review.api import PairViewSet
+from labeling.review.work_pages import PeoplesWorkView
 from labeling.usecases.api import UseCaseViewSet
 
 router = SimpleRouter()
@@ -31,4 +33,4 @@ router.register("training-sheets", TrainingSheetViewSet, basename="trainingsheet
 router.register("generation-configs", GenerationConfigViewSet, basename="generationconfig")
 router.register("pairs", PairViewSet, basename="qapair")
 
-urlpatterns = router.urls
+urlpatterns = [path("peoples-work/", PeoplesWorkView.as_view(), name="peoples-work"), *router.urls]

@@ -10,6 +10,7 @@ class LabelingConfig(AppConfig):
     def ready(self) -> None:
         from governance import lifecycle
         from governance.approvals.registry import register_gate
+        from governance.comments import selectors as comments
         from governance.portal import keys
         from governance.record import emptying
         from governance.rules import declassifications
@@ -36,6 +37,8 @@ class LabelingConfig(AppConfig):
 
         overview.register()
         keys.register("review", "Reviewing a pair", REVIEW_KEYS)
+        comments.register("labeling.qapair")
+        comments.register("labeling.canonicallabel")
         emptying.on_emptied(follow_erasure)
         use_case_filters.register()
         lifecycle.register("labeling.labelsetversion", labelset_transitions.ALL)

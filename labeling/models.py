@@ -24,7 +24,7 @@ from labeling.prompts.models import (
     PromptTemplateUserPermission,
     TemplateVersion,
 )
-from labeling.review.models import PairClaim, PairDecision, PairDraft
+from labeling.review.models import PairAssignment, PairClaim, PairDecision, PairDraft
 from labeling.usecases.models import UseCase, UseCaseGroupPermission, UseCaseUserPermission
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "LabelsetVersion",
     "Mode",
     "Opinion",
+    "PairAssignment",
     "PairClaim",
     "PairDecision",
     "PairDraft",

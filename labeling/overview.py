@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count
 from django.urls import reverse
 
 from governance.portal import navigation, overview
 from labeling.models import CanonicalLabel, QAPair, TrainingSheet
+from labeling.review import assignments
 
 SHEETS = "admin:labeling_trainingsheet_changelist"
 
@@ -17,6 +18,7 @@ SHEETS = "admin:labeling_trainingsheet_changelist"
 def register() -> None:
     overview.register_tile(generate_tile)
     overview.register_tile(label_tile)
+    overview.register_queue(pairs_given)
     overview.register_queue(pairs_to_review)
     overview.register_first_step(first_pairs)
     overview.register_first_step(first_labels)
@@ -70,15 +72,34 @@ def label_tile(user: Any) -> overview.Tile | None:
     )  # fmt: skip
 
 
+def pairs_given(user: Any) -> Iterator[overview.QueueRow]:
+    """Training Sheets with undecided pairs that were given to this person, fullest first."""
+    if not user.has_perm("labeling.review_qapair"):
+        return
+    counts = assignments.open_counts(user)
+    fullest = sorted(counts, key=lambda key: -counts[key])[:6]
+    sheets = TrainingSheet.objects.in_bulk(fullest)
+    for key in fullest:
+        yield overview.QueueRow(
+            what=f"Review {counts[key]:,} pair{'' if counts[key] == 1 else 's'} given to you",
+            source=sheets[key].name,
+            why="assigned to you",
+            url=f"{reverse('labeling:review-pair', args=[key])}?queue=mine",
+            action="Start",
+        )
+
+
 def pairs_to_review(user: Any) -> Iterator[overview.QueueRow]:
     """Training Sheets with pairs to decide, fullest first; only for those who may decide."""
     if not user.has_perm("labeling.review_qapair"):
         return
-    open_pairs = Count("pairs", filter=Q(pairs__status__in=["unlabeled", "flagged"]))
-    ready = TrainingSheet.objects.visible_to(user).filter(status=TrainingSheet.Status.READY)
-    for sheet in ready.annotate(open_pairs=open_pairs).filter(open_pairs__gt=0).order_by("-open_pairs")[:6]:
+    counted = _to_review(user).order_by().values_list("training_sheet").annotate(count=Count("pk"))
+    fullest = list(counted.order_by("-count", "training_sheet")[:6])
+    sheets = TrainingSheet.objects.in_bulk([key for key, _ in fullest])
+    for key, count in fullest:
+        sheet = sheets[key]
         yield overview.QueueRow(
-            what=f"Review {sheet.open_pairs} pairs",
+            what=f"Review {count} pairs",
             source=sheet.name,
             why="you label for this sheet",
             url=reverse("labeling:review-pair", args=[sheet.pk]),

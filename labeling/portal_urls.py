@@ -8,6 +8,7 @@ from labeling.labels import interchange_views, labelset_views
 from labeling.labels import views as labels
 from labeling.prompts import views as prompts
 from labeling.review import views as review
+from labeling.review import work_pages
 from labeling.usecases import views as usecases
 
 app_name = "labeling"
@@ -15,6 +16,7 @@ urlpatterns = [
     path("generate/", generation.generate, name="generate"),
     path("review/", review.review, name="review"),
     path("review/<uuid:pk>/", review.review_pair, name="review-pair"),
+    path("people-at-work/", work_pages.people_work, name="people-work"),
     path("pair-draft/<uuid:pk>/", review.pair_draft, name="pair-draft"),
     path("pair-claim/<uuid:pk>/", review.pair_claim, name="pair-claim"),
     path("pair-source/<uuid:pk>/", review.pair_source, name="pair-source"),

@@ -16,6 +16,7 @@ _READ = (
     "labeling.view_opinion",
     "labeling.view_settlement",
     "labeling.view_turn",
+    "labeling.view_pairassignment",
 )
 _WRITE_ASSETS = (
     "labeling.add_labelset",
@@ -34,6 +35,8 @@ _GENERATE = (
 )
 _USE_CASES = ("labeling.add_usecase", "labeling.change_usecase", "labeling.delete_usecase")
 
+_LEAD = ("labeling.add_pairassignment", "labeling.view_peoples_work")
+
 GRANTS: dict[str, tuple[str, ...]] = {
     "data-steward": (
         *_READ,
@@ -42,6 +45,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
         "labeling.change_labelset",
         "labeling.view_agreement",
         "labeling.add_turn",
+        *_LEAD,
     ),
     "domain-expert": (
         *_READ,
@@ -55,7 +59,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     ),
     "approver": _READ,
     "compliance-officer": _READ,
-    "ml-engineer": (*_READ, *_WRITE_ASSETS, *_GENERATE, *_USE_CASES),
+    "ml-engineer": (*_READ, *_WRITE_ASSETS, *_GENERATE, *_USE_CASES, "labeling.add_pairassignment"),
     "agent-developer": (*_READ, *_WRITE_ASSETS, *_GENERATE),
     "viewer": _READ,
 }

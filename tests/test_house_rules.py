@@ -39,6 +39,7 @@ BULK_WRITES = {
     "labeling/labels/contents.py": "immutable content, which has no history",
     "labeling/generation/answering.py": "leases and answers of pairs, each fenced by its owner",
     "labeling/generation/enumerating.py": "new pairs of one batch",
+    "labeling/review/assigning.py": "who is given which pair, which is on record and has no history",
     "labeling/review/claims.py": "who is at work on a pair, which decides nothing and has no history",
     "labeling/review/deciding.py": "one decision, with its PairDecision row",
     "training/evaluations/evaluating.py": "answers of one evaluation, which are never changed",

@@ -27,6 +27,7 @@ from governance.models import (
     ApprovalRequest,
     ApprovalWithdrawal,
     CheckpointPlace,
+    Comment,
     ConstraintChange,
     Declassification,
     Delegation,
@@ -40,6 +41,8 @@ from governance.models import (
     KeptAnswer,
     LegalHold,
     MembershipEnd,
+    Notification,
+    NotificationChoice,
     Person,
     PolicyProposal,
     RecordArchive,
@@ -62,6 +65,7 @@ from labeling.models import (
     LabelsetVersion,
     LabelType,
     Opinion,
+    PairAssignment,
     PairClaim,
     PairDecision,
     PairDraft,
@@ -209,6 +213,7 @@ def _add_pairs(world: World, word: str, owner: User, now: Any) -> None:
         pair=pair, action="approve", old_status="unlabeled", new_status="labeled", old_prompt=prompt, new_prompt=prompt,
         new_answer=answer, notes=f"of {word}", decided_by=owner,
     ))  # fmt: skip
+    world.add(PairAssignment(pair=pair, account=owner, assigned_by=owner))
     world.add(PairClaim(pair=pair, account=owner, until=now + timedelta(minutes=15)))
     world.add(PairDraft(pair=pair, account=owner, entered={"pair-notes": [f"of {word}"]}))
 
@@ -301,6 +306,14 @@ def _add_ground(world: World, word: str, owner: User, now: Any) -> None:
         digest=_digest(word), taken_by_id=owner.pk, taken_by_name=owner.username,
     ))  # fmt: skip
     world.add(KeptAnswer(user=owner, key=f"{word} key", request_digest="0" * 64, status=201))
+    comment = world.add(Comment(
+        kind="labeling.qapair", object_id=world[QAPair].pk, text=f"of {word}", written_by=owner,
+    ))  # fmt: skip
+    world.add(Notification(
+        account=owner, why="mention", kind="labeling.qapair", object_id=world[QAPair].pk, comment=comment,
+        made_by=owner,
+    ))  # fmt: skip
+    world.add(NotificationChoice(account=owner))
     _add_people(world, word, owner, now)
     world[TagRule] = TagRule.objects.get(tag="PHI")
 

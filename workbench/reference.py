@@ -74,6 +74,7 @@ SETTINGS = {
     "WORKBENCH_TAGS_EVERY": "Seconds between two readings of the tags of all catalogs by a worker; 0: never.",
     "WORKBENCH_EXPIRY_EVERY": "Seconds between two looks for what has run out, and for requests in vain; 0: never.",
     "WORKBENCH_REMIND_EVERY": "Seconds between two looks for open approvals to remind people of; 0: never.",
+    "WORKBENCH_DIGEST_EVERY": "Seconds between two digests of unread notifications by e-mail; 0: never.",
     "WORKBENCH_REMIND_AFTER_DAYS": "Days after which an open request waits long; those who could sign are reminded.",
     "WORKBENCH_SITE_URL": "Where people reach the portal, for links in e-mails.",
     "WORKBENCH_BROKER_URL": "Celery broker, such as `redis://127.0.0.1:6379/0`. Default: files in the data folder.",

@@ -336,6 +336,8 @@ EXPIRY_EVERY = number("WORKBENCH_EXPIRY_EVERY", 300)
 # Reminding of open approvals: how often a worker looks, and after how many days a request waits long.
 REMIND_EVERY = number("WORKBENCH_REMIND_EVERY", 3600)
 REMIND_AFTER_DAYS = number("WORKBENCH_REMIND_AFTER_DAYS", 3)
+# Digests of notifications by e-mail: seconds between two rounds; 0 means never.
+DIGEST_EVERY = number("WORKBENCH_DIGEST_EVERY", 86_400)
 # The outgoing mail server. Without one nothing is sent, and pages say so.
 EMAIL_HOST = text("WORKBENCH_EMAIL_HOST")
 EMAIL_PORT = number("WORKBENCH_EMAIL_PORT", 587)

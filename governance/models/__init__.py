@@ -19,6 +19,7 @@ from governance.models.collections import (
     Tracked,
     UserGrant,
 )
+from governance.models.comments import Comment, Notification, NotificationChoice
 from governance.models.compliance import EvidenceExport, SavedQuestion
 from governance.models.constraints import (
     ConstrainedModel,
@@ -57,6 +58,7 @@ __all__ = [
     "CheckpointPlace",
     "Collection",
     "CollectionQuerySet",
+    "Comment",
     "ConstrainedModel",
     "ConstraintChange",
     "Declassification",
@@ -76,6 +78,8 @@ __all__ = [
     "LegalHold",
     "MemberQuerySet",
     "MembershipEnd",
+    "Notification",
+    "NotificationChoice",
     "PermittedQuerySet",
     "Person",
     "PolicyProposal",

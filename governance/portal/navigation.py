@@ -59,6 +59,7 @@ SECTIONS: tuple[Section, ...] = (
         (
             Entry("Review desk", "labeling:review", "labeling.view_trainingsheet"),
             Entry("Labelling tool", "labeling:label", "labeling.view_canonicallabel"),
+            Entry("People at work", "labeling:people-work", "labeling.view_peoples_work"),
             Entry("Several experts", "labeling:experts", "labeling.view_opinion"),
             _changelist("Labelsets", "labeling.labelset"),
             _changelist("Canonical labels", "labeling.canonicallabel"),
@@ -148,7 +149,7 @@ def counts_for(user: Any) -> dict[str, int]:
     if len(_counted) >= COUNTED_PEOPLE:
         _counted.clear()
     entries = (entry for section in SECTIONS for entry in section.entries if entry.target in _counts)
-    counts = {entry.target: _counts[entry.target](user) for entry in entries if _opens(entry, user)}
+    counts = {entry.target: _counts[entry.target](user) for entry in entries if opens(entry, user)}
     _counted[user.pk] = stamp, counts
     return counts
 
@@ -165,7 +166,7 @@ def navigation_for(request: HttpRequest, counts: Mapping[str, int]) -> list[dict
     sections = [
         {
             "title": section.title,
-            "entries": [_shown(entry, counts.get(entry.target)) for entry in section.entries if _opens(entry, user)],
+            "entries": [_shown(entry, counts.get(entry.target)) for entry in section.entries if opens(entry, user)],
         }
         for section in SECTIONS
     ]
@@ -174,16 +175,17 @@ def navigation_for(request: HttpRequest, counts: Mapping[str, int]) -> list[dict
     return sections
 
 
-def _opens(entry: Entry, user: Any) -> bool:
+def opens(entry: Entry, user: Any) -> bool:
+    """Whether the page exists and this person's role opens it."""
     allowed = not entry.permission or user.has_perm(entry.permission)
-    return allowed and _url(entry.target) is not None
+    return allowed and url_of(entry.target) is not None
 
 
 def _shown(entry: Entry, count: int | None) -> dict[str, Any]:
-    return {"label": entry.label, "url": _url(entry.target), "current": False, "count": count}
+    return {"label": entry.label, "url": url_of(entry.target), "current": False, "count": count}
 
 
-def _url(target: str) -> str | None:
+def url_of(target: str) -> str | None:
     """The path of an entry, or None while the page does not exist."""
     try:
         if target.startswith("/"):
@@ -197,7 +199,7 @@ def _url(target: str) -> str | None:
 def _mark_current(sections: list[dict[str, Any]], path: str) -> None:
     """Mark the entry with the longest path that leads here; the overview only when it is the page itself."""
     entries = [entry for section in sections for entry in section["entries"]]
-    overview = _url("admin:index")
+    overview = url_of("admin:index")
     matching = [
         entry
         for entry in entries

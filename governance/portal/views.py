@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django import forms
 from django.apps import apps
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -15,12 +15,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from governance import access, constraints, derivations, jobs, lifting, records, whatif
-from governance.admin_base import DeskAdmin, row_url
+from governance.admin_base import row_url
 from governance.compliance import questions
 from governance.errors import ReauthenticationRequired, WorkbenchError
 from governance.models import ApprovalRequest, ConstrainedModel, GovernedRow, Job
 from governance.portal import related
 from governance.portal.pages import portal_page, render_page
+from governance.portal.searching import found
 from governance.portal.strip import strip_for, strip_of
 from governance.rules import declassifications
 from governance.sign_in import kept
@@ -222,20 +223,6 @@ def _shown(ancestor: derivations.Ancestor, user: Any) -> dict[str, Any]:
 def search(request: HttpRequest) -> HttpResponse:
     """Finds rows by their lists' own search, five of each kind."""
     query = request.GET.get("q", "").strip()[:200]
-    groups = _found(request, query) if query else []
+    groups = found(request, query) if query else []
     context = {"title": f"Search: {query}" if query else "Search", "query": query, "groups": groups}
     return render_page(request, "governance/search.html", context)
-
-
-def _found(request: HttpRequest, query: str) -> list[dict[str, Any]]:
-    groups = []
-    for model, desk_admin in admin.site._registry.items():
-        if not isinstance(desk_admin, DeskAdmin) or not desk_admin.search_fields:
-            continue
-        if not desk_admin.has_view_permission(request):
-            continue
-        rows, _ = desk_admin.get_search_results(request, desk_admin.get_queryset(request), query)
-        hits = [{"label": str(row), "url": row_url(row)} for row in rows[:5]]
-        if hits:
-            groups.append({"title": str(model._meta.verbose_name_plural).capitalize(), "hits": hits})
-    return groups

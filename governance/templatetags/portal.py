@@ -52,6 +52,12 @@ def thousands(value: Any) -> str:
 
 
 @register.filter
+def percent(value: float | None) -> str:
+    """0.254 as 25 %; a dash where there is none."""
+    return "—" if value is None else f"{value:.0%}".replace("%", " %")
+
+
+@register.filter
 def initials(user: Any) -> str:
     """Two letters for the avatar: of first and last name, else of the login name."""
     parts = [part for part in (user.get_full_name() or "").split() if part]

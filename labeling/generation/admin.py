@@ -26,6 +26,7 @@ from labeling.generation.showing import bar, origin_rows
 from labeling.generation.transitions import CHANGE, Status
 from labeling.prompts.models import PromptTemplate
 from labeling.review import services as review
+from labeling.review.assigning_desk import ASSIGN_STEP
 from workbench.models import Sheet
 from workbench.sharing import SHARE, is_shared
 
@@ -143,6 +144,7 @@ class TrainingSheetAdmin(DeskAdmin):
     steps = (
         Step(name="finish-review", label="Finish review", service=review.finish_review, argument="training_sheet",
              permission=CHANGE, available=_all_decided, style="primary", success="The review is finished."),
+        ASSIGN_STEP,
         Step(name="retry-failed", label="Retry failed", service=services.retry_failed, argument="training_sheet",
              permission=CHANGE, available=_has_failed),
         Step(name="update-labels", label="Take over newer labels", service=review.update_all_from_labels,

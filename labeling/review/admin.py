@@ -21,9 +21,10 @@ from governance.portal.marks import chip
 from governance.uses import Use
 from labeling.generation.models import QAPair, TrainingSheet
 from labeling.generation.selectors import outdated
-from labeling.review import amending, services
+from labeling.review import amending, assigning, services
+from labeling.review.assigning_desk import AssignedFilter, assign_selected, take_back_selected
 from labeling.review.forms import BulkForm, NoteForm
-from labeling.review.models import PairDecision
+from labeling.review.models import PairAssignment, PairDecision
 from labeling.review.showing import shown_messages
 from labeling.review.transitions import REVIEW, STARTS_FROM
 
@@ -117,17 +118,22 @@ class QAPairAdmin(DeskAdmin):
         "training_sheet",
         "reviewed_by",
     )
-    list_filter = (TrainingSheetFilter, "status", "is_golden", "labeling_mode", FailedFilter, UsesFilter)
+    list_filter = (
+        TrainingSheetFilter, "status", "is_golden", "labeling_mode", FailedFilter, AssignedFilter, UsesFilter,
+    )  # fmt: skip
     list_select_related = ("training_sheet", "answer", "derivation", "reviewed_by")
     search_fields = ("item_ref", "training_sheet__name")
     ordering = ("training_sheet", "position")
     fields = (
-        "training_sheet", "origin", "canonical_label", "canonical_version", "not_reused_because", "error",
-        "reviewed_by", "reviewed_at", "review_notes", "raw_answer",
+        "training_sheet", "assigned_to", "origin", "canonical_label", "canonical_version", "not_reused_because",
+        "error", "reviewed_by", "reviewed_at", "review_notes", "raw_answer",
     )  # fmt: skip
     readonly_fields = fields
     change_form_template = "labeling/pair_page.html"
-    actions = (_bulk("approve", "Approve"), _bulk("reject", "Reject"), _bulk("flag", "Flag"))
+    actions = (
+        _bulk("approve", "Approve"), _bulk("reject", "Reject"), _bulk("flag", "Flag"), assign_selected,
+        take_back_selected,
+    )  # fmt: skip
     empty_state = {
         "title": "No pairs yet",
         "text": "Pairs are made when a prompt template is applied to a Sheet.",
@@ -152,6 +158,14 @@ class QAPairAdmin(DeskAdmin):
 
     def has_review_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(REVIEW))
+
+    def has_assign_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(assigning.ASSIGN))
+
+    @admin.display(description="Assigned to")
+    def assigned_to(self, pair: QAPair) -> str:
+        given = PairAssignment.objects.filter(pair=pair).select_related("account").first()
+        return given.account.display_name if given else "—"
 
     @admin.display(description="Origin", ordering="labeling_mode")
     def origin(self, pair: QAPair) -> SafeString:

@@ -13,15 +13,16 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from governance import access
 from governance.api.fields import ChoiceField, ConstraintSerializer, ScopedRelatedField
 from governance.api.views import ConstrainedActions, ScopedViewSet, accepted
 from governance.errors import InvalidInput
-from governance.models import Job
+from governance.models import Job, User
 from governance.uses import Classification, Use, uses_in
 from labeling.generation.api import OutcomeSerializer
 from labeling.generation.models import QAPair, TrainingSheet
 from labeling.labels.models import CanonicalLabel
-from labeling.review import amending, claims, services
+from labeling.review import amending, assigning, assignments, claims, services
 from labeling.review.models import PairClaim, PairDecision
 from labeling.review.selectors import OPEN
 
@@ -32,6 +33,7 @@ class PairSerializer(serializers.ModelSerializer):
     messages = serializers.ListField(child=serializers.DictField(), read_only=True)
     answer = serializers.JSONField(source="answer.shown", read_only=True, default=None)
     reviewed_by = serializers.StringRelatedField(allow_null=True)
+    assigned_to = serializers.CharField(source="assignment.account.display_name", read_only=True, default=None)
     constraint = ConstraintSerializer(source="*", read_only=True)
     permits = serializers.SerializerMethodField()
     classification = serializers.SerializerMethodField()
@@ -41,8 +43,8 @@ class PairSerializer(serializers.ModelSerializer):
         fields = (
             "id", "training_sheet", "item_ref", "position", "messages", "answer", "status", "labeling_mode",
             "canonical_label", "canonical_version", "not_reused_because", "ai_confidence", "quality_score",
-            "model_facts", "error", "work_state", "reviewed_by", "reviewed_at", "review_notes", "is_golden", "version",
-            "constraint", "permits", "classification", "created_at",
+            "model_facts", "error", "work_state", "reviewed_by", "reviewed_at", "review_notes", "is_golden",
+            "assigned_to", "version", "constraint", "permits", "classification", "created_at",
         )  # fmt: skip
 
     def get_permits(self, pair: QAPair) -> list[str]:
@@ -129,6 +131,23 @@ class BulkSerializer(serializers.Serializer):
     filter = serializers.DictField(child=serializers.CharField(), required=False)
 
 
+class AssignSerializer(serializers.Serializer):
+    """Which pairs (as in bulk), and to whom: user names in `people`, or a `group`; neither takes them back."""
+
+    pairs = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=10_000)
+    filter = serializers.DictField(child=serializers.CharField(), required=False)
+    people = serializers.ListField(child=serializers.CharField(), required=False, default=list, max_length=100)
+    group = serializers.CharField(required=False, allow_blank=True, default="")
+    keep = serializers.BooleanField(default=False, help_text="Leave alone what was given to somebody before.")
+
+
+class AssignedSerializer(serializers.Serializer):
+    """How many were given out or taken back, and how many were left as they are."""
+
+    assigned = serializers.IntegerField()
+    left = serializers.IntegerField()
+
+
 class ClaimSerializer(serializers.Serializer):
     """Who is at work on the pair, until when unless renewed."""
 
@@ -141,10 +160,12 @@ class ClaimSerializer(serializers.Serializer):
 
 
 class PairFilter(filters.FilterSet):
-    """`permits` finds pairs that permit this use now; `failed` those whose generation failed."""
+    """`permits` finds pairs that permit this use now; `failed` those whose generation failed; `assigned_to` takes
+    `me`, `nobody`, or a user name."""
 
     permits = filters.ChoiceFilter(choices=Use.choices, method="permitting")
     failed = filters.BooleanFilter(method="with_failure")
+    assigned_to = filters.CharFilter(method="given_to")
 
     class Meta:
         model = QAPair
@@ -153,6 +174,11 @@ class PairFilter(filters.FilterSet):
     def permitting(self, rows: QuerySet[QAPair], name: str, value: str) -> QuerySet[QAPair]:
         return rows.filter(pk__in=QAPair.objects.permitting(value).values("pk"))
 
+    def given_to(self, rows: QuerySet[QAPair], name: str, value: str) -> QuerySet[QAPair]:
+        if value == "me":
+            return assignments.mine(rows, self.request.user)
+        return assignments.nobodys(rows) if value == "nobody" else rows.filter(assignment__account__username=value)
+
     def with_failure(self, rows: QuerySet[QAPair], name: str, value: bool) -> QuerySet[QAPair]:
         return rows.filter(work_state="failed") if value else rows.exclude(work_state="failed")
 
@@ -160,7 +186,9 @@ class PairFilter(filters.FilterSet):
 class PairViewSet(ConstrainedActions, ScopedViewSet):
     """Pairs of Training Sheets, in the order of their items."""
 
-    queryset = QAPair.objects.select_related("prompt", "answer", "derivation", "reviewed_by")
+    queryset = QAPair.objects.select_related(
+        "prompt", "answer", "derivation", "reviewed_by", "assignment__account"
+    )
     serializer_class = PairSerializer
     filterset_class = PairFilter
     cursor_ordering = ("position", "id")  # a cursor reads its first column as text, so no foreign key
@@ -289,6 +317,32 @@ class PairViewSet(ConstrainedActions, ScopedViewSet):
         if isinstance(outcome, Job):
             return accepted(request, outcome)
         return Response(outcome.as_json())
+
+    @extend_schema(
+        request=AssignSerializer,
+        responses={
+            200: AssignedSerializer,
+            202: OpenApiResponse(OpenApiTypes.OBJECT, description="As a job."),
+        },
+    )
+    @action(detail=False, methods=["post"])
+    def assign(self, request: Request) -> Response:
+        """Give undecided pairs to people, dealt in turn; they come first for them. Above 2,000 as a job."""
+        values: dict[str, Any] = self.valid(AssignSerializer)
+        if ("pairs" in values) == ("filter" in values):
+            raise InvalidInput("Send either pairs or filter.", field="pairs")
+        outcome = assigning.assign_pairs(
+            pairs=self._chosen(values), people=self._people(values), by=request.user, keep=values["keep"]
+        )
+        return accepted(request, outcome) if isinstance(outcome, Job) else Response(outcome.as_json())
+
+    def _people(self, values: dict[str, Any]) -> list[User]:
+        access.require(self.request.user, assigning.ASSIGN)
+        if values["group"] and values["people"]:
+            raise InvalidInput("Send either people or group.", field="group")
+        if not values["group"]:
+            return assigning.named_people(values["people"])
+        return assigning.members_for(values["group"], self._chosen(values))
 
     def _chosen(self, values: dict[str, Any]) -> QuerySet[QAPair]:
         rows = self.get_queryset()

@@ -41,6 +41,12 @@ class NothingToUndo(WorkbenchError):
     code = "nothing_to_undo"
 
 
+class NotAReviewer(InvalidInput):
+    """Pairs are given to people who may see and decide them."""
+
+    code = "not_a_reviewer"
+
+
 class NothingNewer(WorkbenchError):
     """The pair holds the newest version of its label already, or came from none."""
 

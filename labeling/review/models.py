@@ -54,8 +54,10 @@ class PairDecision(models.Model):
     class Meta:
         ordering = ("-decided_at", "-id")
         indexes: ClassVar[list[Any]] = [
-            models.Index(fields=["pair", "-decided_at"], name="pairdecision_pair")
+            models.Index(fields=["pair", "-decided_at"], name="pairdecision_pair"),
+            models.Index(fields=["decided_at"], name="pairdecision_when"),
         ]
+        permissions = (("view_peoples_work", "Can see how much each person decides, and how it held"),)
 
     def __str__(self) -> str:
         return f"{self.get_action_display()} {self.pair_id}"
@@ -84,6 +86,27 @@ class PairClaim(models.Model):
     def taken(self) -> str:
         """Which taking or renewal this is."""
         return self.until.isoformat()
+
+
+class PairAssignment(models.Model):
+    """One pair given to one person: it comes first for them and last for others. It keeps nobody away."""
+
+    recorded = True
+    visible_through = "pair"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    pair = models.OneToOneField(QAPair, on_delete=models.CASCADE, related_name="assignment")
+    account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    assigned_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    assigned_at = models.DateTimeField(auto_now_add=True)
+
+    objects = MemberQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("assigned_at", "id")
+
+    def __str__(self) -> str:
+        return f"{self.pair_id} to {self.account}"
 
 
 class DraftQuerySet(models.QuerySet):

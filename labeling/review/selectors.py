@@ -38,6 +38,15 @@ def next_open(pairs: QuerySet[QAPair], *, after: int = -1, order: str = "") -> Q
     return (waiting.filter(_behind(seen)).first() if seen else None) or waiting.first()
 
 
+def next_behind(pairs: QuerySet[QAPair], *, after: int, order: str) -> QAPair | None:
+    """The first undecided pair behind position `after`, and none where that was the last."""
+    waiting = pairs.filter(status__in=OPEN)
+    if order != UNSURE:
+        return waiting.filter(position__gt=after).first()
+    seen = pairs.filter(position=after).first() or QAPair(position=after)
+    return waiting.filter(_behind(seen)).order_by(F("ai_confidence").asc(nulls_first=True), "position").first()
+
+
 def _behind(seen: QAPair) -> Q:
     """Surer than `seen`, or as sure and behind it; what no model was asked about comes first."""
     if seen.ai_confidence is None:

@@ -22,7 +22,7 @@ from governance.portal.strip import strip_for
 from labeling.generation.models import QAPair, TrainingSheet
 from labeling.generation.selectors import progress_of
 from labeling.generation.showing import bar
-from labeling.review import ahead, claims, drafts, selectors, services
+from labeling.review import ahead, assignments, claims, drafts, selectors, services
 from labeling.review.comparing import comparison
 from labeling.review.entering import Forms
 from labeling.review.models import PairClaim
@@ -30,7 +30,7 @@ from labeling.review.showing import picture_of, shown_messages, source_of
 from labeling.review.transitions import REVIEW
 
 VIEW = "labeling.view_qapair"
-QUEUES = {"": "All to decide", "flagged": "Flagged", "failed": "Failed"}
+QUEUES = {"": "All to decide", "mine": "Assigned to me", "flagged": "Flagged", "failed": "Failed"}
 ORDERS = {"": "in order", selectors.UNSURE: "least sure first"}
 SHOWN = 20
 
@@ -39,11 +39,13 @@ SHOWN = 20
 @require_GET
 def review(request: HttpRequest) -> HttpResponse:
     """Training Sheets with pairs to decide."""
+    mine = assignments.open_counts(request.user)
     rows = [
         {
             "sheet": sheet,
             "url": reverse("labeling:review-pair", args=[sheet.pk]),
             "page": row_url(sheet),
+            "mine": mine.get(sheet.pk, 0),
             "is_done": not sheet.open_count,  # type: ignore[attr-defined]
         }
         for sheet in selectors.waiting_sheets(request.user)[:200]  # type: ignore[arg-type]
@@ -80,6 +82,8 @@ class Desk:
         rows = selectors.pairs_in_view(self.sheet, self.user)
         if self.queue == "flagged":
             return rows.filter(status=QAPair.Status.FLAGGED)
+        if self.queue == "mine":
+            return assignments.mine(rows, self.user)
         return rows.filter(work_state=QAPair.Work.FAILED) if self.queue == "failed" else rows
 
     def url(self, pair: QAPair | None = None, **query: Any) -> str:
@@ -112,7 +116,7 @@ class Desk:
     def next_free(self, after: int) -> QAPair | None:
         """The next pair that nobody else is at work on; claimed, for those who may decide."""
         for _ in range(claims.TRIES):
-            found = selectors.next_open(self.free, after=after, order=self.order)
+            found = assignments.next_for(self.user, self.sheet, self.free, after=after, order=self.order)
             if found is None or not self.may_decide:
                 return found
             self.claim = claims.take(pair=found, by=self.user)
@@ -222,7 +226,7 @@ def _context(desk: Desk) -> dict[str, Any]:
 
 
 def _page(desk: Desk, pair: QAPair, forms: Forms) -> HttpResponse:
-    following = selectors.next_open(desk.free, after=pair.position, order=desk.order)
+    following = assignments.next_for(desk.user, desk.sheet, desk.free, after=pair.position, order=desk.order)
     claim, own_keys = desk.claimed(pair), keys.of(desk.user)
     before = selectors.previous(desk.pairs, before=pair.position)
     strip = strip_for(pair)

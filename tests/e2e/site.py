@@ -49,28 +49,45 @@ class Site:
 def running_site(folder: Path) -> Iterator[Site]:
     """Migrate, seed, add another team's rows, start web and worker, and end both."""
     with databases.own(folder) as database:
-        environment = _environment(folder, database)
+        environment = environment_of(folder, database)
         passwords = _passwords_in(_manage(environment, "seed_demo"))
         run(environment, "-c", ADD_ROWS, str(folder))
-        port = _free_port()
-        log = folder / "site.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "manage.py", "start", "--port", str(port)],
-                cwd=PROJECT,
-                env=environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-            site = Site(f"http://127.0.0.1:{port}", passwords, log, environment)
-            try:
-                _wait_until_healthy(site, process)
-                yield site
-            finally:
-                _end(process)
+        with serving(folder, environment, passwords) as site:
+            yield site
 
 
-def _environment(folder: Path, database: str) -> dict[str, str]:
+@contextmanager
+def demonstration(folder: Path) -> Iterator[Site]:
+    """The demonstration alone, as `make run` begins with it, on SQLite."""
+    environment = environment_of(folder, "")
+    _manage(environment, "migrate", "--verbosity", "0")
+    with serving(folder, environment, _passwords_in(_manage(environment, "seed_demo"))) as site:
+        yield site
+
+
+@contextmanager
+def serving(folder: Path, environment: dict[str, str], passwords: dict[str, str]) -> Iterator[Site]:
+    """Web and worker on the database that is there; both ended afterwards."""
+    port = _free_port()
+    log = folder / "site.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "start", "--port", str(port)],
+            cwd=PROJECT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        site = Site(f"http://127.0.0.1:{port}", passwords, log, environment)
+        try:
+            _wait_until_healthy(site, process)
+            yield site
+        finally:
+            _end(process)
+
+
+def environment_of(folder: Path, database: str) -> dict[str, str]:
+    """Of processes that serve from this folder and database, whatever this process was started with."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -93,7 +110,7 @@ def _manage(environment: dict[str, str], *arguments: str) -> str:
 
 def run(environment: dict[str, str], *arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, *arguments], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=180
+        [sys.executable, *arguments], cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=600
     )
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")

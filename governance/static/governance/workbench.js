@@ -25,6 +25,20 @@
         });
     }
 
+    // ---- theme: the form works by itself, only slower --------------------------------
+    function startTheme() {
+        const themes = ["auto", "light", "dark"];
+        all("form.theme-form").forEach((form) => form.addEventListener("submit", (event) => {
+            event.preventDefault();
+            const button = form.elements.theme;
+            const chosen = button.value;
+            root.dataset.theme = chosen;
+            button.value = themes[(themes.indexOf(chosen) + 1) % themes.length];
+            const secure = window.location.protocol === "https:" ? "; secure" : "";
+            document.cookie = `theme=${chosen}; path=/; max-age=31536000; samesite=lax${secure}`;
+        }));
+    }
+
     // ---- menus made of <details> ----------------------------------------------------
     function closeMenus(except) {
         all("details[data-menu][open]").filter((menu) => menu !== except).forEach((menu) => menu.removeAttribute("open"));
@@ -213,6 +227,7 @@
         startDrawer();
         startMenus();
         startKeys();
+        startTheme();
         startConfirm();
         all("form[data-guard]").forEach(guard);
         all("form[data-autosubmit]").forEach((form) => form.addEventListener("change", () => form.requestSubmit()));

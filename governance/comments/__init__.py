@@ -1,0 +1,1 @@
+"""Comments with mentions on rows, and the notifications that follow from them."""
