@@ -12,6 +12,7 @@ from labeling.labelsets.api import (
     LabelTypeViewSet,
 )
 from labeling.prompts.api import TemplateVersionViewSet, TemplateViewSet
+from labeling.quality.api import FindingViewSet, PairCheckViewSet
 from labeling.review.api import PairViewSet
 from labeling.usecases.api import UseCaseViewSet
 
@@ -29,6 +30,8 @@ router.register("settlements", SettlementViewSet, basename="settlement")
 router.register("use-cases", UseCaseViewSet, basename="usecase")
 router.register("training-sheets", TrainingSheetViewSet, basename="trainingsheet")
 router.register("generation-configs", GenerationConfigViewSet, basename="generationconfig")
+router.register("findings", FindingViewSet, basename="finding")
+router.register("pair-checks", PairCheckViewSet, basename="paircheck")
 router.register("pairs", PairViewSet, basename="qapair")
 
 urlpatterns = router.urls

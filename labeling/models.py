@@ -24,12 +24,14 @@ from labeling.prompts.models import (
     PromptTemplateUserPermission,
     TemplateVersion,
 )
+from labeling.quality.models import Finding, PairCheck
 from labeling.review.models import PairClaim, PairDecision, PairDraft
 from labeling.usecases.models import UseCase, UseCaseGroupPermission, UseCaseUserPermission
 
 __all__ = [
     "CanonicalLabel",
     "Content",
+    "Finding",
     "GenerationConfig",
     "LabelType",
     "Labelset",
@@ -39,6 +41,7 @@ __all__ = [
     "LabelsetVersion",
     "Mode",
     "Opinion",
+    "PairCheck",
     "PairClaim",
     "PairDecision",
     "PairDraft",

@@ -56,12 +56,14 @@ from labeling.labels.contents import digest
 from labeling.models import (
     CanonicalLabel,
     Content,
+    Finding,
     GenerationConfig,
     Labelset,
     LabelsetBinding,
     LabelsetVersion,
     LabelType,
     Opinion,
+    PairCheck,
     PairClaim,
     PairDecision,
     PairDraft,
@@ -210,6 +212,15 @@ def _add_pairs(world: World, word: str, owner: User, now: Any) -> None:
         new_answer=answer, notes=f"of {word}", decided_by=owner,
     ))  # fmt: skip
     world.add(PairClaim(pair=pair, account=owner, until=now + timedelta(minutes=15)))
+    world.add(Finding(
+        training_sheet=training_sheet, pair=pair, detector="personal_data", kind="email", content=_digest(word),
+        places=[{"part": f"answer.{word}", "start": 0, "length": 9}], proposed_prohibited=3, proposed_classification=3,
+        state="dismissed", decided_by=owner, decided_at=now, reason=f"of {word}",
+    ))  # fmt: skip
+    world.add(PairCheck(
+        training_sheet=training_sheet, pair=pair, seen=_digest(word), question=_digest(word), whole=_digest(word),
+        parts={"fits": 1.0}, because=f"of {word}",
+    ))  # fmt: skip
     world.add(PairDraft(pair=pair, account=owner, entered={"pair-notes": [f"of {word}"]}))
 
 

@@ -58,6 +58,7 @@ SECTIONS: tuple[Section, ...] = (
         "Label",
         (
             Entry("Review desk", "labeling:review", "labeling.view_trainingsheet"),
+            _changelist("Findings", "labeling.finding"),
             Entry("Labelling tool", "labeling:label", "labeling.view_canonicallabel"),
             Entry("Several experts", "labeling:experts", "labeling.view_opinion"),
             _changelist("Labelsets", "labeling.labelset"),

@@ -21,6 +21,7 @@ from governance.portal.marks import chip
 from governance.uses import Use
 from labeling.generation.models import QAPair, TrainingSheet
 from labeling.generation.selectors import outdated
+from labeling.quality.filters import FindingFilter
 from labeling.review import services
 from labeling.review.forms import BulkForm
 from labeling.review.models import PairDecision
@@ -108,7 +109,7 @@ class QAPairAdmin(DeskAdmin):
         "training_sheet",
         "reviewed_by",
     )
-    list_filter = (TrainingSheetFilter, "status", "labeling_mode", FailedFilter, UsesFilter)
+    list_filter = (TrainingSheetFilter, "status", "labeling_mode", FailedFilter, UsesFilter, FindingFilter)
     list_select_related = ("training_sheet", "answer", "derivation", "reviewed_by")
     search_fields = ("item_ref", "training_sheet__name")
     ordering = ("training_sheet", "position")

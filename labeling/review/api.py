@@ -21,6 +21,8 @@ from governance.uses import Classification, Use, uses_in
 from labeling.generation.api import OutcomeSerializer
 from labeling.generation.models import QAPair
 from labeling.labels.models import CanonicalLabel
+from labeling.quality.models import Finding
+from labeling.quality.selectors import with_open_finding
 from labeling.review import claims, services
 from labeling.review.models import PairClaim, PairDecision
 
@@ -114,10 +116,12 @@ class ClaimSerializer(serializers.Serializer):
 
 
 class PairFilter(filters.FilterSet):
-    """`permits` finds pairs that permit this use now; `failed` those whose generation failed."""
+    """`permits` finds pairs that permit this use now; `failed` those whose generation failed; `finding` those on
+    which this detector found something that nobody has decided."""
 
     permits = filters.ChoiceFilter(choices=Use.choices, method="permitting")
     failed = filters.BooleanFilter(method="with_failure")
+    finding = filters.ChoiceFilter(choices=Finding.Detector.choices, method="with_finding")
 
     class Meta:
         model = QAPair
@@ -128,6 +132,9 @@ class PairFilter(filters.FilterSet):
 
     def with_failure(self, rows: QuerySet[QAPair], name: str, value: bool) -> QuerySet[QAPair]:
         return rows.filter(work_state="failed") if value else rows.exclude(work_state="failed")
+
+    def with_finding(self, rows: QuerySet[QAPair], name: str, value: str) -> QuerySet[QAPair]:
+        return with_open_finding(rows, value)
 
 
 class PairViewSet(ConstrainedActions, ScopedViewSet):

@@ -21,7 +21,9 @@ from governance.portal.strip import strip_for
 from labeling.generation.models import QAPair, TrainingSheet
 from labeling.generation.selectors import progress_of
 from labeling.generation.showing import bar
-from labeling.review import claims, drafts, selectors, services
+from labeling.quality import showing as quality
+from labeling.quality.selectors import with_open_finding
+from labeling.review import claims, drafts, ordering, selectors, services
 from labeling.review.forms import DecisionForm, PromptForm, ReopenForm
 from labeling.review.models import PairClaim
 from labeling.review.showing import picture_of, shown_messages
@@ -29,8 +31,8 @@ from labeling.review.transitions import REVIEW
 from labeling.schemas.forms import AnswerForm, data_from, form_for_schema, initial_for
 
 VIEW = "labeling.view_qapair"
-QUEUES = {"": "All to decide", "flagged": "Flagged", "failed": "Failed"}
-ORDERS = {"": "in order", selectors.UNSURE: "least sure first"}
+QUEUES = {"": "All to decide", "flagged": "Flagged", "failed": "Failed", "findings": "With findings"}
+ORDERS = {name: order.label for name, order in ordering.ORDERS.items()}
 SHOWN = 20
 TRIES = 20  # to claim the next pair, where others claim it at the same moment
 
@@ -80,6 +82,8 @@ class Desk:
         rows = selectors.pairs_in_view(self.sheet, self.user)
         if self.queue == "flagged":
             return rows.filter(status=QAPair.Status.FLAGGED)
+        if self.queue == "findings":
+            return with_open_finding(rows)
         return rows.filter(work_state=QAPair.Work.FAILED) if self.queue == "failed" else rows
 
     def url(self, pair: QAPair | None = None, **query: Any) -> str:
@@ -287,6 +291,7 @@ def _page(desk: Desk, pair: QAPair, forms: Forms, *, stale: StaleVersion | None 
         "is_mine": claim is not None and claim.account_id == desk.user.pk,
         "draft": forms.draft,
         "facts": _facts(pair),
+        "quality": quality.panel(pair, desk.user),
         "stale": stale,
     }
     status = 412 if stale else 200
