@@ -1,4 +1,4 @@
-"""What a check finds by looking at all pairs of a Training Sheet: duplicates, answers that differ, the queue's order."""
+"""What a check finds by looking at all pairs of a Training Sheet: duplicates, differing answers, the queue's order."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ RELATED = ("template_version", "sheet")
 
 @jobs.register(CHECK_KIND, label="Check quality of pairs")
 def check_quality(running: Running) -> dict[str, Any]:
-    """Each pair by itself, then all together, in batches that commit one by one; what is unchanged is not read again."""
+    """Each pair by itself, then all together, in committed batches. What is unchanged is not read again."""
     by = running.job.requested_by
     sheet = TrainingSheet.objects.select_related(*RELATED).get(pk=running.payload["training_sheet"])
     if by is None:

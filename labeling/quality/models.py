@@ -26,7 +26,7 @@ class Finding(models.Model):
 
     class Detector(models.TextChoices):
         PERSONAL_DATA = "personal_data", "personal data"
-        SECRET = "secret"
+        SECRET = "secret"  # noqa: S105 - the name of a detector
         DUPLICATE = "duplicate"
         SCHEMA = "schema"
         CONFIDENCE = "confidence", "low confidence"
@@ -69,7 +69,9 @@ class Finding(models.Model):
                 | Q(state__in=["open", "gone"], decided_by__isnull=True, decided_at__isnull=True),
                 name="finding_decided_by_someone",
             ),
-            models.CheckConstraint(condition=~Q(state="dismissed") | ~Q(reason=""), name="finding_dismissed_has_reason"),
+            models.CheckConstraint(
+                condition=~Q(state="dismissed") | ~Q(reason=""), name="finding_dismissed_has_reason"
+            ),
         ]
         indexes: ClassVar[list[Any]] = [
             models.Index(fields=["training_sheet", "state", "detector"], name="finding_of_sheet"),

@@ -18,7 +18,8 @@ MONTH = rf"(?:{'|'.join(MONTHS)})[a-z]*\.?"
 DATE = re.compile(
     r"(?<![\w.])(?:(?P<iso>(?P<y1>\d{4})-(?P<m1>\d\d)-(?P<d1>\d\d))"
     r"|(?P<d2>\d{1,2})(?P<sep>[./-])(?P<m2>\d{1,2})(?P=sep)(?P<y2>\d{4})"
-    rf"|(?P<d3>\d{{1,2}})\.? (?P<m3>{MONTH}) (?P<y3>\d{{4}})|(?P<m4>{MONTH}) (?P<d4>\d{{1,2}}),? (?P<y4>\d{{4}}))(?!\w)",
+    rf"|(?P<d3>\d{{1,2}})\.? (?P<m3>{MONTH}) (?P<y3>\d{{4}})"
+    rf"|(?P<m4>{MONTH}) (?P<d4>\d{{1,2}}),? (?P<y4>\d{{4}}))(?!\w)",
     re.IGNORECASE,
 )
 BORN = re.compile(

@@ -222,7 +222,7 @@ RULES = (
     Rule(kind="ch_ahv", label="Swiss AHV number", pattern=written(r"756\.?\d{4}\.?\d{4}\.?\d{2}"),
          is_valid=lambda text: ean_13(bare(text))),
     Rule(kind="br_cpf", label="Brazilian CPF", pattern=written(r"\d{3}\.\d{3}\.\d{3}-\d{2}"), is_valid=_cpf),
-    Rule(kind="in_aadhaar", label="Indian Aadhaar number", pattern=written(r"[2-9]\d{3} \d{4} \d{4}"),
+    Rule(kind="in_aadhaar", label="Indian Aadhaar number", pattern=written(r"(?<!\d )[2-9]\d{3} \d{4} \d{4}(?! \d)"),
          is_valid=lambda text: verhoeff(bare(text))),
     Rule(kind="in_pan", label="Indian PAN", pattern=written(r"[A-Z]{3}P[A-Z]\d{4}[A-Z]"), near=words(r"pan")),
     Rule(kind="ca_sin", label="Canadian social insurance number", pattern=written(r"\d{3}[ -]\d{3}[ -]\d{3}"),
