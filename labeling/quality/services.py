@@ -101,7 +101,7 @@ def _locked(finding: Finding, by: User) -> Finding:
     access.require(by, CHANGE, locked)
     if locked.state != State.OPEN:
         raise FindingDecided(
-            f"“{kinds.label_of(locked.kind)}” on {locked.pair.item_ref} is {locked.get_state_display()}; "
+            f"“{kinds.label_of(locked.kind)}” on {locked.pair.item_ref} is {locked.get_state_display().lower()}; "
             "only open findings are decided. Reload to see who did what.",
             details={"state": locked.state},
         )
