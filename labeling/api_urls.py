@@ -13,6 +13,7 @@ from labeling.labelsets.api import (
     LabelTypeViewSet,
 )
 from labeling.prompts.api import TemplateVersionViewSet, TemplateViewSet
+from labeling.quality.api import FindingViewSet, PairCheckViewSet
 from labeling.review.api import PairViewSet
 from labeling.review.work_pages import PeoplesWorkView
 from labeling.usecases.api import UseCaseViewSet
@@ -31,6 +32,8 @@ router.register("settlements", SettlementViewSet, basename="settlement")
 router.register("use-cases", UseCaseViewSet, basename="usecase")
 router.register("training-sheets", TrainingSheetViewSet, basename="trainingsheet")
 router.register("generation-configs", GenerationConfigViewSet, basename="generationconfig")
+router.register("findings", FindingViewSet, basename="finding")
+router.register("pair-checks", PairCheckViewSet, basename="paircheck")
 router.register("pairs", PairViewSet, basename="qapair")
 
 urlpatterns = [path("peoples-work/", PeoplesWorkView.as_view(), name="peoples-work"), *router.urls]

@@ -28,6 +28,8 @@ class LabelingConfig(AppConfig):
         from labeling.prompts import gates as prompt_gates
         from labeling.prompts import transitions as prompt_transitions
         from labeling.prompts.selectors import template_words
+        from labeling.quality import erasing as quality_erasing
+        from labeling.quality import jobs as quality_jobs  # noqa: F401 - registers itself
         from labeling.review import jobs as review_jobs  # noqa: F401 - registers itself
         from labeling.review import transitions as review_transitions
         from labeling.review.showing import KEYS as REVIEW_KEYS
@@ -40,6 +42,7 @@ class LabelingConfig(AppConfig):
         comments.register("labeling.qapair")
         comments.register("labeling.canonicallabel")
         emptying.on_emptied(follow_erasure)
+        emptying.on_emptied(quality_erasing.follow_erasure)
         use_case_filters.register()
         lifecycle.register("labeling.labelsetversion", labelset_transitions.ALL)
         lifecycle.register("labeling.templateversion", prompt_transitions.ALL)

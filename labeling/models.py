@@ -24,12 +24,14 @@ from labeling.prompts.models import (
     PromptTemplateUserPermission,
     TemplateVersion,
 )
+from labeling.quality.models import Finding, PairCheck
 from labeling.review.models import PairAssignment, PairClaim, PairDecision, PairDraft
 from labeling.usecases.models import UseCase, UseCaseGroupPermission, UseCaseUserPermission
 
 __all__ = [
     "CanonicalLabel",
     "Content",
+    "Finding",
     "GenerationConfig",
     "LabelType",
     "Labelset",
@@ -40,6 +42,7 @@ __all__ = [
     "Mode",
     "Opinion",
     "PairAssignment",
+    "PairCheck",
     "PairClaim",
     "PairDecision",
     "PairDraft",

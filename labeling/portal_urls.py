@@ -7,6 +7,7 @@ from labeling.generation import views as generation
 from labeling.labels import interchange_views, labelset_views
 from labeling.labels import views as labels
 from labeling.prompts import views as prompts
+from labeling.quality import views as quality
 from labeling.review import views as review
 from labeling.review import work_pages
 from labeling.usecases import views as usecases
@@ -21,6 +22,8 @@ urlpatterns = [
     path("pair-claim/<uuid:pk>/", review.pair_claim, name="pair-claim"),
     path("pair-source/<uuid:pk>/", review.pair_source, name="pair-source"),
     path("pair-file/<uuid:pk>/<int:place>/", review.pair_file, name="pair-file"),
+    path("finding/<uuid:pk>/decide/", quality.decide_finding, name="finding-decide"),
+    path("pair-findings/<uuid:pk>/accept/", quality.accept_findings, name="findings-accept"),
     path("label/", labels.label, name="label"),
     path("label/item/", labels.label_item, name="label-item"),
     path("label/file/", labels.label_file, name="label-file"),

@@ -17,6 +17,8 @@ _READ = (
     "labeling.view_settlement",
     "labeling.view_turn",
     "labeling.view_pairassignment",
+    "labeling.view_finding",
+    "labeling.view_paircheck",
 )
 _WRITE_ASSETS = (
     "labeling.add_labelset",
@@ -33,6 +35,8 @@ _GENERATE = (
     "labeling.change_generationconfig",
     "labeling.delete_generationconfig",
 )
+_CHECK = ("labeling.add_finding",)
+_FINDINGS = (*_CHECK, "labeling.change_finding")
 _USE_CASES = ("labeling.add_usecase", "labeling.change_usecase", "labeling.delete_usecase")
 
 _LEAD = ("labeling.add_pairassignment", "labeling.view_peoples_work")
@@ -41,6 +45,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     "data-steward": (
         *_READ,
         *_USE_CASES,
+        *_FINDINGS,
         "labeling.add_labeltype",
         "labeling.change_labelset",
         "labeling.view_agreement",
@@ -49,6 +54,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     ),
     "domain-expert": (
         *_READ,
+        *_FINDINGS,
         "labeling.review_qapair",
         "labeling.add_opinion",
         "labeling.add_canonicallabel",
@@ -59,7 +65,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     ),
     "approver": _READ,
     "compliance-officer": _READ,
-    "ml-engineer": (*_READ, *_WRITE_ASSETS, *_GENERATE, *_USE_CASES, "labeling.add_pairassignment"),
-    "agent-developer": (*_READ, *_WRITE_ASSETS, *_GENERATE),
+    "ml-engineer": (*_READ, *_WRITE_ASSETS, *_GENERATE, *_USE_CASES, *_CHECK, "labeling.add_pairassignment"),
+    "agent-developer": (*_READ, *_WRITE_ASSETS, *_GENERATE, *_CHECK),
     "viewer": _READ,
 }

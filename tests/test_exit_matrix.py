@@ -246,6 +246,8 @@ READERS = {
     "labeling/labels/views.py": "the labelling tool, where experts read",
     "labeling/labels/api.py": "labels, to those who may see their Sheet",
     "labeling/labels/admin.py": "labels, to those who may see their Sheet",
+    "labeling/quality/texts.py": "looks for what may not be in it; keeps places, and says none of it",
+    "labeling/quality/checking.py": "the same",
     "labeling/review/services.py": "says what changed meanwhile, to the reviewer",
     "labeling/review/deciding.py": "writes what the reviewer decided",
     "labeling/review/showing.py": "the review desk, where experts read",

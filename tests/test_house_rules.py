@@ -23,7 +23,7 @@ ROOT = Path(settings.BASE_DIR)
 REFERENCE = ROOT / "docs" / "reference.md"
 HEAVY = (
     "sklearn", "mlflow", "torch", "matplotlib", "duckdb", "openai", "pyarrow", "pypdfium2", "reportlab", "pandas",
-    "scipy", "PIL",
+    "scipy", "PIL", "phonenumbers", "detect_secrets",
 )  # fmt: skip
 
 # Modules that write governed rows are found by name: a service, a job, or one of these.
@@ -39,6 +39,9 @@ BULK_WRITES = {
     "labeling/labels/contents.py": "immutable content, which has no history",
     "labeling/generation/answering.py": "leases and answers of pairs, each fenced by its owner",
     "labeling/generation/enumerating.py": "new pairs of one batch",
+    "labeling/quality/checking.py": "new findings, and measures of pairs, which have no history",
+    "labeling/quality/comparing.py": "measures of pairs, which have no history",
+    "labeling/quality/scoring.py": "scores of pairs and their parts",
     "labeling/review/assigning.py": "who is given which pair, which is on record and has no history",
     "labeling/review/claims.py": "who is at work on a pair, which decides nothing and has no history",
     "labeling/review/deciding.py": "one decision, with its PairDecision row",

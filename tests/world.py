@@ -59,6 +59,7 @@ from labeling.labels.contents import digest
 from labeling.models import (
     CanonicalLabel,
     Content,
+    Finding,
     GenerationConfig,
     Labelset,
     LabelsetBinding,
@@ -66,6 +67,7 @@ from labeling.models import (
     LabelType,
     Opinion,
     PairAssignment,
+    PairCheck,
     PairClaim,
     PairDecision,
     PairDraft,
@@ -215,6 +217,15 @@ def _add_pairs(world: World, word: str, owner: User, now: Any) -> None:
     ))  # fmt: skip
     world.add(PairAssignment(pair=pair, account=owner, assigned_by=owner))
     world.add(PairClaim(pair=pair, account=owner, until=now + timedelta(minutes=15)))
+    world.add(Finding(
+        training_sheet=training_sheet, pair=pair, detector="personal_data", kind="email", content=_digest(word),
+        places=[{"part": f"answer.{word}", "start": 0, "length": 9}], proposed_prohibited=3, proposed_classification=3,
+        state="dismissed", decided_by=owner, decided_at=now, reason=f"of {word}",
+    ))  # fmt: skip
+    world.add(PairCheck(
+        training_sheet=training_sheet, pair=pair, seen=_digest(word), question=_digest(word), whole=_digest(word),
+        parts={"fits": 1.0}, because=f"of {word}",
+    ))  # fmt: skip
     world.add(PairDraft(pair=pair, account=owner, entered={"pair-notes": [f"of {word}"]}))
 
 

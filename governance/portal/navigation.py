@@ -58,6 +58,7 @@ SECTIONS: tuple[Section, ...] = (
         "Label",
         (
             Entry("Review desk", "labeling:review", "labeling.view_trainingsheet"),
+            _changelist("Findings", "labeling.finding"),
             Entry("Labelling tool", "labeling:label", "labeling.view_canonicallabel"),
             Entry("People at work", "labeling:people-work", "labeling.view_peoples_work"),
             Entry("Several experts", "labeling:experts", "labeling.view_opinion"),

@@ -25,6 +25,7 @@ from labeling.generation.selectors import Progress, outdated, progress_of, with_
 from labeling.generation.showing import bar, origin_rows
 from labeling.generation.transitions import CHANGE, Status
 from labeling.prompts.models import PromptTemplate
+from labeling.quality import showing as quality
 from labeling.review import services as review
 from labeling.review.assigning_desk import ASSIGN_STEP
 from workbench.models import Sheet
@@ -231,6 +232,7 @@ class TrainingSheetAdmin(DeskAdmin):
             "pairs_url": f"{reverse('admin:labeling_qapair_changelist')}?training_sheet={row.pk}",
             "job_url": reverse("governance:job", args=[job.pk]) if visible_job else "",
             "has_failure": bool(row.error),
+            "quality": quality.summary(row, request.user),
             "share_url": self._share_url(request, row),
         }
 

@@ -21,6 +21,7 @@ from governance.portal.marks import chip
 from governance.uses import Use
 from labeling.generation.models import QAPair, TrainingSheet
 from labeling.generation.selectors import outdated
+from labeling.quality.filters import FindingFilter
 from labeling.review import amending, assigning, services
 from labeling.review.assigning_desk import AssignedFilter, assign_selected, take_back_selected
 from labeling.review.forms import BulkForm, NoteForm
@@ -120,6 +121,7 @@ class QAPairAdmin(DeskAdmin):
     )
     list_filter = (
         TrainingSheetFilter, "status", "is_golden", "labeling_mode", FailedFilter, AssignedFilter, UsesFilter,
+        FindingFilter,
     )  # fmt: skip
     list_select_related = ("training_sheet", "answer", "derivation", "reviewed_by")
     search_fields = ("item_ref", "training_sheet__name")

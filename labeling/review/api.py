@@ -22,6 +22,8 @@ from governance.uses import Classification, Use, uses_in
 from labeling.generation.api import OutcomeSerializer
 from labeling.generation.models import QAPair, TrainingSheet
 from labeling.labels.models import CanonicalLabel
+from labeling.quality.models import Finding
+from labeling.quality.selectors import with_open_finding
 from labeling.review import amending, assigning, assignments, claims, services
 from labeling.review.models import PairClaim, PairDecision
 from labeling.review.selectors import OPEN
@@ -160,11 +162,12 @@ class ClaimSerializer(serializers.Serializer):
 
 
 class PairFilter(filters.FilterSet):
-    """`permits` finds pairs that permit this use now; `failed` those whose generation failed; `assigned_to` takes
-    `me`, `nobody`, or a user name."""
+    """`permits` finds pairs that permit this use now; `failed` those whose generation failed; `finding` those on
+    which this detector found something that nobody has decided; `assigned_to` takes `me`, `nobody`, or a user name."""
 
     permits = filters.ChoiceFilter(choices=Use.choices, method="permitting")
     failed = filters.BooleanFilter(method="with_failure")
+    finding = filters.ChoiceFilter(choices=Finding.Detector.choices, method="with_finding")
     assigned_to = filters.CharFilter(method="given_to")
 
     class Meta:
@@ -181,6 +184,9 @@ class PairFilter(filters.FilterSet):
 
     def with_failure(self, rows: QuerySet[QAPair], name: str, value: bool) -> QuerySet[QAPair]:
         return rows.filter(work_state="failed") if value else rows.exclude(work_state="failed")
+
+    def with_finding(self, rows: QuerySet[QAPair], name: str, value: str) -> QuerySet[QAPair]:
+        return with_open_finding(rows, value)
 
 
 class PairViewSet(ConstrainedActions, ScopedViewSet):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import QuerySet
 
 from governance.models import User
 from labeling.generation.models import QAPair, TrainingSheet
 from labeling.generation.selectors import with_counts
 from labeling.review.models import PairDecision
+from labeling.review.ordering import next_behind_of, next_of
 
 OPEN = (QAPair.Status.UNLABELED, QAPair.Status.FLAGGED)
-UNSURE = "unsure"
 UNDO_AT_MOST = 20
 UNDOABLE = (
     PairDecision.Action.APPROVE, PairDecision.Action.EDIT, PairDecision.Action.REJECT, PairDecision.Action.FLAG,
@@ -30,28 +30,12 @@ def pairs_in_view(sheet: TrainingSheet, user: User) -> QuerySet[QAPair]:
 
 def next_open(pairs: QuerySet[QAPair], *, after: int = -1, order: str = "") -> QAPair | None:
     """The first undecided pair behind position `after`; at the end the first of those that were skipped."""
-    waiting = pairs.filter(status__in=OPEN)
-    if order != UNSURE:
-        return waiting.filter(position__gt=after).first() or waiting.first()
-    waiting = waiting.order_by(F("ai_confidence").asc(nulls_first=True), "position")
-    seen = pairs.filter(position=after).first()
-    return (waiting.filter(_behind(seen)).first() if seen else None) or waiting.first()
+    return next_of(pairs, pairs.filter(status__in=OPEN), after=after, order=order)
 
 
 def next_behind(pairs: QuerySet[QAPair], *, after: int, order: str) -> QAPair | None:
     """The first undecided pair behind position `after`, and none where that was the last."""
-    waiting = pairs.filter(status__in=OPEN)
-    if order != UNSURE:
-        return waiting.filter(position__gt=after).first()
-    seen = pairs.filter(position=after).first() or QAPair(position=after)
-    return waiting.filter(_behind(seen)).order_by(F("ai_confidence").asc(nulls_first=True), "position").first()
-
-
-def _behind(seen: QAPair) -> Q:
-    """Surer than `seen`, or as sure and behind it; what no model was asked about comes first."""
-    if seen.ai_confidence is None:
-        return Q(ai_confidence=None, position__gt=seen.position) | Q(ai_confidence__isnull=False)
-    return Q(ai_confidence=seen.ai_confidence, position__gt=seen.position) | Q(ai_confidence__gt=seen.ai_confidence)
+    return next_behind_of(pairs, pairs.filter(status__in=OPEN), after=after, order=order)
 
 
 def previous(pairs: QuerySet[QAPair], *, before: int) -> QAPair | None:

@@ -22,7 +22,9 @@ from governance.portal.strip import strip_for
 from labeling.generation.models import QAPair, TrainingSheet
 from labeling.generation.selectors import progress_of
 from labeling.generation.showing import bar
-from labeling.review import ahead, assignments, claims, drafts, selectors, services
+from labeling.quality import showing as quality
+from labeling.quality.selectors import with_open_finding
+from labeling.review import ahead, assignments, claims, drafts, ordering, selectors, services
 from labeling.review.comparing import comparison
 from labeling.review.entering import Forms
 from labeling.review.models import PairClaim
@@ -30,8 +32,11 @@ from labeling.review.showing import picture_of, shown_messages, source_of
 from labeling.review.transitions import REVIEW
 
 VIEW = "labeling.view_qapair"
-QUEUES = {"": "All to decide", "mine": "Assigned to me", "flagged": "Flagged", "failed": "Failed"}
-ORDERS = {"": "in order", selectors.UNSURE: "least sure first"}
+QUEUES = {
+    "": "All to decide", "mine": "Assigned to me", "flagged": "Flagged", "failed": "Failed",
+    "findings": "With findings",
+}  # fmt: skip
+ORDERS = {name: order.label for name, order in ordering.ORDERS.items()}
 SHOWN = 20
 
 
@@ -84,6 +89,8 @@ class Desk:
             return rows.filter(status=QAPair.Status.FLAGGED)
         if self.queue == "mine":
             return assignments.mine(rows, self.user)
+        if self.queue == "findings":
+            return with_open_finding(rows)
         return rows.filter(work_state=QAPair.Work.FAILED) if self.queue == "failed" else rows
 
     def url(self, pair: QAPair | None = None, **query: Any) -> str:
@@ -260,6 +267,7 @@ def _page(desk: Desk, pair: QAPair, forms: Forms) -> HttpResponse:
         "history": pair.decisions.select_related("decided_by")[:SHOWN],
         "keys": own_keys.on("review"),
         "page_keys": own_keys.meanings("review"),
+        "quality": quality.panel(pair, desk.user),
     }
     status = 412 if forms.stale and desk.request.method == "POST" else 200
     return render_page(desk.request, "labeling/review_pair.html", context, status=status)

@@ -13,7 +13,8 @@ from labeling.generation.models import QAPair
 from labeling.review import claims, services
 from labeling.review.errors import NothingToUndo
 from labeling.review.models import PairClaim, PairDecision, PairDraft
-from labeling.review.selectors import UNSURE, next_open, pairs_in_view
+from labeling.review.ordering import UNSURE
+from labeling.review.selectors import next_open, pairs_in_view
 
 from .test_review import first, foreign, made, template, world
 
