@@ -20,14 +20,19 @@ MOST = 200_000
 
 @dataclass(frozen=True)
 class Queue:
-    """All items in order (at most MOST), and which of them have a label."""
+    """All items in order (at most MOST), and which of them have a label; `gone` labels have no item any more."""
 
     refs: tuple[str, ...]
     labeled: frozenset[str]
+    gone: int = 0
 
     @property
     def done(self) -> int:
         return len(self.labeled)
+
+    @property
+    def open(self) -> int:
+        return len(self.refs) - len(self.labeled)
 
     def shown(self, which: str) -> Sequence[str]:
         """`open`: without a label, `labeled`: with one, anything else: all."""
@@ -68,7 +73,9 @@ def queue_of(version: SheetVersion, label_type: LabelType) -> Queue:
     refs = _refs(version, source)
     labels = in_force().filter(sheet=version.sheet_id, label_type=label_type)
     known = frozenset(refs)
-    return Queue(refs, known.intersection(labels.values_list("item_ref", flat=True)))
+    labeled = set(labels.values_list("item_ref", flat=True))
+    # Beyond MOST nobody knows which labels have an item.
+    return Queue(refs, known & labeled, gone=len(labeled - known) if len(refs) < MOST else 0)
 
 
 @lru_cache(maxsize=8)
