@@ -393,6 +393,7 @@ def adjudicate(
         confidence=confidence,
         notes=reason,
     )
+    refuse_outside_source(data, version=sheet_version, labelset=version, row=row)
     way = Settlement.Way.ADJUDICATED
     settlement = _settlement(label, version, by, way=way, content=label.content, reason=reason)
     with context.because(reason, by=by):

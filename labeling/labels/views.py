@@ -23,7 +23,7 @@ from labeling.annotating.models import LabelDraft
 from labeling.labels import selectors, services
 from labeling.labels.forms import ChoiceForm, JudgementForm, judgement_of
 from labeling.labels.models import CanonicalLabel
-from labeling.labels.queue import Queue, queue_of
+from labeling.labels.queue import Queue, queue_of, refs_in
 from labeling.labels.showing import picture_of, shown_item
 from labeling.labelsets.models import LabelsetVersion, LabelType
 from labeling.labelsets.selectors import columns_seen
@@ -68,12 +68,7 @@ class Desk:
 
     def refs(self, queue: Queue, state: str, words: str = "") -> Sequence[str]:
         """Items in this state whose key holds these words."""
-        if state == "misfit":
-            found: Sequence[str] = [ref for ref in selectors.misfit_refs(self.sheet, self.labelset) if ref in queue]
-        else:
-            found = queue.shown(state)
-        folded = words.casefold()
-        return [ref for ref in found if folded in ref.casefold()] if words else found
+        return refs_in(queue, self.sheet, self.labelset, state, words)
 
     def row_of(self, ref: str) -> dict[str, Any]:
         """:raises InvalidInput: the Sheet has no such item."""
