@@ -61,7 +61,7 @@ def shown_item(
     *,
     pages: Mapping[str, int] | None = None,
 ) -> list[Shown]:
-    """Files and long text first, as experts read them; then the plain values. A file that fails hides no other."""
+    """Pictures first, then long text, as experts read them; then the plain values. A file that fails hides no other."""
     paths = sheets.path_columns(version)
     found = [
         _shown_file(version, labelset, ref, name, row, (pages or {}).get(name, 1))
@@ -69,7 +69,8 @@ def shown_item(
         else _shown_value(version, name, row.get(name))
         for name in columns_seen(labelset, version)
     ]
-    return sorted(found, key=lambda one: one.kind == "value" and not one.problem)
+    order = {"image": 0, "pdf": 0, "text": 1, "value": 2}
+    return sorted(found, key=lambda one: 1 if one.problem else order[one.kind])
 
 
 def _shown_value(version: SheetVersion, name: str, value: Any) -> Shown:

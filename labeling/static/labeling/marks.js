@@ -39,7 +39,10 @@
             if (wrapper.querySelector(".errorlist")) json.open = true;
             this.undoButton = button("Undo", () => this.undo(), {title: "Undo (Ctrl+Z)"});
             this.redoButton = button("Redo", () => this.redo(), {title: "Redo (Ctrl+Y)"});
-            part.append(this.palette(), this.tools(), this.state, this.rows, json);
+            const drawing = make("div", {className: "mark-tools"}, this.palette(), this.tools(), this.state);
+            const near = this.source?.frame ?? this.source?.root.querySelector("[data-source-text]");
+            near ? near.before(drawing) : part.append(drawing);
+            part.append(this.rows, json);
             this.field.addEventListener("change", () => {
                 if (this.field.value === this.text()) return;
                 this.change(() => { this.records = this.read(); });
@@ -178,8 +181,12 @@
         open() {
             this.annotator?.destroy();
             this.annotator = window.Annotorious.createImageAnnotator(this.source.img, {
-                drawingEnabled: true, drawingMode: "drag", userSelectAction: "EDIT", autoSave: true, style: (mark) => this.style(mark),
+                drawingEnabled: true, drawingMode: "drag", userSelectAction: "EDIT", autoSave: true,
             });
+            // Its own option for colours writes style attributes, which the policy refuses.
+            this.painter?.disconnect();
+            this.painter = new MutationObserver(() => this.paint());
+            this.painter.observe(this.annotator.element, {childList: true, subtree: true});
             this.annotator.on("createAnnotation", (mark) => {
                 const place = this.records.length;
                 this.change(() => { this.records.push({[this.told.nameKey]: this.chosen, ...this.placed(mark.target.selector)}); });
@@ -219,10 +226,13 @@
             this.annotator.setDrawingTool(tool);
         }
 
-        style(mark) {
-            const record = this.records[Number(String(mark.id).slice(1))];
-            const colour = this.colours.get(record?.[this.told.nameKey] ?? this.chosen) ?? "#2f54c8";
-            return {fill: colour, fillOpacity: 0.15, stroke: colour, strokeWidth: 2};
+        paint() {
+            for (const group of this.annotator.element.querySelectorAll("g.a9s-annotation[data-id]")) {
+                const record = this.records[Number(group.dataset.id.slice(1))];
+                const colour = this.colours.get(record?.[this.told.nameKey]);
+                const inner = group.querySelector(".a9s-inner");
+                if (colour && inner) Object.assign(inner.style, {stroke: colour, strokeWidth: "2.5px", fill: `${colour}26`});
+            }
         }
 
         draw() {
@@ -230,6 +240,7 @@
             this.isDrawing = true;
             this.annotator.setAnnotations(this.records.map((record, place) => this.mark(record, place)).filter(Boolean), true);
             this.isDrawing = false;
+            this.paint();
             this.warn();
         }
 

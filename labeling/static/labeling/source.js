@@ -113,6 +113,9 @@
         }
 
         async find(words) {
+            this.hits = [];
+            this.showHits();
+            this.say("Searching…");
             const told = await this.ask("findUrl", {q: words});
             if (!told) return;
             this.hits = told.hits;
