@@ -57,6 +57,7 @@ from labeling.models import (
     CanonicalLabel,
     Content,
     GenerationConfig,
+    LabelDraft,
     Labelset,
     LabelsetBinding,
     LabelsetVersion,
@@ -210,6 +211,10 @@ def _add_pairs(world: World, word: str, owner: User, now: Any) -> None:
         new_answer=answer, notes=f"of {word}", decided_by=owner,
     ))  # fmt: skip
     world.add(PairClaim(pair=pair, account=owner, until=now + timedelta(minutes=15)))
+    world.add(LabelDraft(
+        sheet=world[Sheet], label_type=world[LabelType], item_ref=f"{word}-1", account=owner,
+        entered={"label-notes": [f"of {word}"]},
+    ))  # fmt: skip
     world.add(PairDraft(pair=pair, account=owner, entered={"pair-notes": [f"of {word}"]}))
 
 

@@ -1,4 +1,4 @@
-"""A second Sheet of the demonstration's boards, whose defects may be outlined by polygons; made through the services."""
+"""A second Sheet of the demonstration's boards, whose defects may get polygons; made through the services."""
 
 from __future__ import annotations
 
