@@ -196,10 +196,12 @@ def _forms(
     if draft is not None:
         posted = drafts.as_posted(draft)
     said = existing.data if existing and not existing.content.erased_at else NO_ANSWER
-    return (
-        answer_form(version=desk.version, labelset=desk.labelset, row=row, posted=posted, answer=said),
-        JudgementForm(posted, initial=judgement_of(existing), prefix="label", label_suffix=""),
-    )
+    answer = answer_form(version=desk.version, labelset=desk.labelset, row=row, posted=posted, answer=said)
+    judgement = JudgementForm(posted, initial=judgement_of(existing), prefix="label", label_suffix="")
+    if draft is not None:  # what is not finished yet is no mistake
+        answer.errors.clear()
+        judgement.errors.clear()
+    return answer, judgement
 
 
 def _saved(desk: Desk, ref: str, answer: AnswerForm, judgement: JudgementForm) -> bool:

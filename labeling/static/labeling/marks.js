@@ -316,7 +316,9 @@
                 const [x1, y1, x2, y2] = this.corners(record);
                 return x1 < 0 || y1 < 0 || x2 > width || y2 > height || x2 <= x1 || y2 <= y1;
             });
-            if (out >= 0 && width) this.state.textContent = `${this.noun(this.records[out])} ${out + 1} does not lie in the picture of ${width} × ${height} pixels.`;
+            if (out < 0 && this.isWarning) this.state.textContent = "";
+            this.isWarning = out >= 0 && width > 0;
+            if (this.isWarning) this.state.textContent = `${this.noun(this.records[out])} ${out + 1} does not lie in the picture of ${width} × ${height} pixels.`;
         }
     }
 
