@@ -154,7 +154,8 @@ def page_of(document: Any, number: int) -> Any:
 
 def scale_of(shown: Any) -> float:
     """Pixels for a point: twice its size on screen, and less for large sheets."""
-    return min(2.0, LONGEST_SIDE / max(*shown.get_size(), 1))
+    longest: float = max(*shown.get_size(), 1)
+    return min(2.0, LONGEST_SIDE / longest)
 
 
 def picture_size(shown: Any, rotation: int) -> tuple[int, int]:
@@ -197,7 +198,7 @@ def main() -> None:
     limit()
     asked = json.loads(sys.stdin.buffer.readline())
     content = sys.stdin.buffer.read()
-    answer = QUESTIONS[asked.pop("question")]
+    answer: Any = QUESTIONS[asked.pop("question")]
     try:
         facts, picture = answer(content, **asked)
     except Refused as error:
