@@ -4,6 +4,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from labeling.agreement.api import OpinionViewSet, SettlementViewSet, TurnViewSet
+from labeling.annotating.api import LabelDraftViewSet
 from labeling.generation.api import GenerationConfigViewSet, TrainingSheetViewSet
 from labeling.labels.api import CanonicalLabelViewSet
 from labeling.labelsets.api import (
@@ -26,6 +27,7 @@ router.register("labelset-bindings", LabelsetBindingViewSet, basename="labelsetb
 router.register("templates", TemplateViewSet, basename="template")
 router.register("template-versions", TemplateVersionViewSet, basename="templateversion")
 router.register("canonical-labels", CanonicalLabelViewSet, basename="canonicallabel")
+router.register("label-drafts", LabelDraftViewSet, basename="labeldraft")
 router.register("turns", TurnViewSet, basename="turn")
 router.register("opinions", OpinionViewSet, basename="opinion")
 router.register("settlements", SettlementViewSet, basename="settlement")

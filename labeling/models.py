@@ -1,6 +1,7 @@
 """The tables of labelling, gathered from their rooms."""
 
 from labeling.agreement.models import Opinion, Settlement, Turn
+from labeling.annotating.models import LabelDraft
 from labeling.generation.models import (
     GenerationConfig,
     Mode,
@@ -33,6 +34,7 @@ __all__ = [
     "Content",
     "Finding",
     "GenerationConfig",
+    "LabelDraft",
     "LabelType",
     "Labelset",
     "LabelsetBinding",

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from labeling.agreement import views as agreement
+from labeling.annotating import views as annotating
 from labeling.generation import views as generation
 from labeling.labels import interchange_views, labelset_views
 from labeling.labels import views as labels
@@ -27,6 +28,9 @@ urlpatterns = [
     path("label/", labels.label, name="label"),
     path("label/item/", labels.label_item, name="label-item"),
     path("label/file/", labels.label_file, name="label-file"),
+    path("label/words/", annotating.label_words, name="label-words"),
+    path("label/find/", annotating.label_find, name="label-find"),
+    path("label/draft/", annotating.label_draft, name="label-draft"),
     path("experts/", agreement.experts, name="experts"),
     path("experts/next/", agreement.experts_next, name="experts-next"),
     path("experts/item/", agreement.experts_item, name="experts-item"),

@@ -61,6 +61,7 @@ from labeling.models import (
     Content,
     Finding,
     GenerationConfig,
+    LabelDraft,
     Labelset,
     LabelsetBinding,
     LabelsetVersion,
@@ -225,6 +226,10 @@ def _add_pairs(world: World, word: str, owner: User, now: Any) -> None:
     world.add(PairCheck(
         training_sheet=training_sheet, pair=pair, seen=_digest(word), question=_digest(word), whole=_digest(word),
         parts={"fits": 1.0}, because=f"of {word}",
+    ))  # fmt: skip
+    world.add(LabelDraft(
+        sheet=world[Sheet], label_type=world[LabelType], item_ref=f"{word}-1", account=owner,
+        entered={"label-notes": [f"of {word}"]},
     ))  # fmt: skip
     world.add(PairDraft(pair=pair, account=owner, entered={"pair-notes": [f"of {word}"]}))
 

@@ -17,7 +17,7 @@ from governance.errors import InvalidInput
 from governance.models import User
 from labeling.agreement import reporting, selectors, services
 from labeling.agreement.models import Opinion, Settlement, Turn
-from labeling.labels.api import OnSheetSerializer
+from labeling.annotating.item_actions import OnSheetSerializer
 from labeling.labels.models import CanonicalLabel
 from labeling.labels.services import labelset_on
 

@@ -27,6 +27,7 @@ from labeling.agreement.errors import (
 )
 from labeling.agreement.models import Opinion, Settlement, Turn
 from labeling.agreement.selectors import State
+from labeling.annotating.placing import refuse_outside_source
 from labeling.labels.contents import content_of
 from labeling.labels.entries import Entry
 from labeling.labels.errors import ItemGone
@@ -208,6 +209,7 @@ def give_opinion(
     :raises NoPlaceLeft: enough experts have answered or are at it.
     :raises ItemGone: the Sheet has no such item.
     :raises SchemaViolation: the answer does not fit the labelset's schema; says where.
+    :raises MarkOutside: a box, polygon or span does not lie in the item's picture or text.
     """
     _require_expert(by, sheet)
     version = _locked(sheet, label_type)
@@ -217,6 +219,7 @@ def give_opinion(
         raise ItemGone(f"Sheet “{sheet}” has no item {item_ref!r}; it may have vanished.", field="item_ref")
     _check_may_answer(version, sheet, item_ref, by)
     _check_answer(data, confidence, version)
+    refuse_outside_source(data, version=sheet_version, labelset=version, row=row)
     columns = columns_seen(version, sheet_version)
     with context.because("", by=by):
         Turn.objects.filter(selectors.of_person(by, "expert"), sheet=sheet, labelset=version.labelset_id).filter(
@@ -390,6 +393,7 @@ def adjudicate(
         confidence=confidence,
         notes=reason,
     )
+    refuse_outside_source(data, version=sheet_version, labelset=version, row=row)
     way = Settlement.Way.ADJUDICATED
     settlement = _settlement(label, version, by, way=way, content=label.content, reason=reason)
     with context.because(reason, by=by):

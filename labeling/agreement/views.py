@@ -18,6 +18,7 @@ from labeling.agreement.forms import ANOTHER, AssignForm, OpinionForm, SettleFor
 from labeling.agreement.models import Opinion, Settlement
 from labeling.agreement.selectors import Standing, State
 from labeling.agreement.statistics import fields_of
+from labeling.annotating.forms import answer_form
 from labeling.labels.showing import shown_item
 from labeling.labels.views import Desk
 from labeling.labelsets.models import LabelsetBinding
@@ -168,7 +169,7 @@ def experts_item(request: HttpRequest) -> HttpResponse:
     except WorkbenchError as error:
         return _refused(request, error)
     posted = request.POST if request.method == "POST" else None
-    answer = form_for_schema(desk.labelset.response_schema)(posted, prefix="answer", label_suffix="")
+    answer = answer_form(version=desk.version, labelset=desk.labelset, row=row, posted=posted)
     form = OpinionForm(posted, prefix="opinion", label_suffix="")
     if posted is not None and answer.is_valid() and form.is_valid() and _given(desk, ref, answer, form):
         return HttpResponseRedirect(_next_url(desk))
@@ -203,7 +204,10 @@ def _item_page(desk: ExpertsDesk, ref: str, row: dict[str, Any], *, template: st
     pages = {column: int(page) if page.isascii() and page.isdigit() else 1} if column else {}
     item = shown_item(desk.version, desk.labelset, ref, row, pages=pages)
     name = template.replace("_", "-")
-    context = desk.context(ref, ref=ref, item=item, page_url=desk.url(name, item=ref), **more)
+    source_urls = {kind: desk.url(f"label-{kind}", item=ref) for kind in ("file", "words", "find")}
+    context = desk.context(
+        ref, ref=ref, item=item, page_url=desk.url(name, item=ref), source_urls=source_urls, **more
+    )
     return render_page(desk.request, f"labeling/{template}.html", context)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from governance.errors import WorkbenchError
 from labeling.interchange.port import Size
+from labeling.interchange.shapes import Shape
 from labeling.labelsets.models import LabelsetVersion
 from labeling.labelsets.selectors import columns_seen
 from workbench.models import SheetVersion
@@ -22,17 +23,24 @@ UPLOADED = re.compile(r"^[0-9a-f]{8}-")  # how Label Studio names what was uploa
 
 
 class Pictures:
-    """Of the columns that experts see, each item's first file that is a picture."""
+    """Of the columns that experts see, each item's first file that is a picture; first that of the schema."""
 
     def __init__(self, version: SheetVersion, labelset: LabelsetVersion) -> None:
         paths = sheets.path_columns(version)
         self.version = version
-        self.columns = [name for name in columns_seen(labelset, version) if name in paths]
+        boxes = Shape.of(labelset.response_schema).boxes
+        seen = [name for name in columns_seen(labelset, version) if name in paths]
+        self.columns = sorted(seen, key=lambda name: boxes is None or name != boxes.column)
 
     def path_of(self, row: Mapping[str, Any]) -> str:
         """`schema.volume/path` of an item's picture; empty where it has none."""
-        found = (str(row[name]) for name in self.columns if row.get(name))
-        return next((path for path in found if PurePosixPath(path).suffix.lower() in IMAGES), "")
+        column = self.column_of(row)
+        return str(row[column]) if column else ""
+
+    def column_of(self, row: Mapping[str, Any]) -> str:
+        """The column that names it; empty where the item has no picture."""
+        found = (name for name in self.columns if row.get(name))
+        return next((name for name in found if PurePosixPath(str(row[name])).suffix.lower() in IMAGES), "")
 
     def size_of(self, row: Mapping[str, Any]) -> Size | None:
         """Width and height in pixels, as the file says; None where there is no picture that can be read."""

@@ -11,7 +11,7 @@ from governance.errors import InvalidInput, WorkbenchError
 from labeling.interchange.formats import in_words
 from labeling.interchange.pictures import Pictures
 from labeling.interchange.port import Format, Incoming, Misfit, Size, in_batches
-from labeling.interchange.shapes import Box, Field, Shape
+from labeling.interchange.shapes import EXACT, Box, Field, Shape, refuse_outside
 from labeling.labels.contents import digest
 from labeling.labels.models import CanonicalLabel
 from labeling.labels.selectors import labels_for
@@ -25,7 +25,6 @@ BATCH = 500
 ENTRIES_AT_MOST = 20_000
 MISFITS_KEPT = 200
 REF_AT_MOST = 300
-EXACT = 1e-6  # of a pixel, below which a place is a rounding of the file's numbers
 NOTES_AT_MOST = 8_000
 
 
@@ -161,7 +160,8 @@ class Reader:
             data = self.shape.answer({**(data or {}), field_of.name: records})
         validate_answer(data, self.labelset.response_schema)
         for box in self.shape.boxes_of(data):
-            _check_inside(box, size)
+            if size is not None:
+                refuse_outside(box, size)
         return data
 
     def _placed(self, box: Box, entry: Incoming, field_of: Field, size: Size | None) -> Box:
@@ -207,19 +207,6 @@ def _plain(value: float) -> float:
     """Without the noise of the division: a whole number where it is one."""
     rounded = round(value, 6)
     return int(rounded) if rounded == int(rounded) else rounded
-
-
-def _check_inside(box: Box, size: Size | None) -> None:
-    """:raises InvalidInput: a box without an extent, or one that leaves the picture."""
-    if size is None:
-        return
-    right, bottom = box.x + box.width, box.y + box.height
-    outside = box.x < -EXACT or box.y < -EXACT or right > size[0] + EXACT or bottom > size[1] + EXACT
-    if box.width <= 0 or box.height <= 0 or outside:
-        raise InvalidInput(
-            f"the box of {box.name!r} from ({box.x:g}, {box.y:g}) to ({right:g}, {bottom:g}) does not lie in the "
-            f"picture of {_words(size)}"
-        )
 
 
 def _words(size: Size) -> str:

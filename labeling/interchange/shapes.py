@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from governance.errors import InvalidInput
 from labeling.schemas.definition import resolve
 
 WHOLE = "answer"  # the one field of answers that are no objects
+EXACT = 1e-6  # of a pixel, below which a place is a rounding of a file's numbers
 SIZED = ("x", "y", "width", "height")
 CORNERS = ("x1", "y1", "x2", "y2")
 
@@ -23,6 +25,17 @@ class Box:
     width: float
     height: float
     more: Mapping[str, Any] = field(default_factory=dict)
+
+
+def refuse_outside(box: Box, size: tuple[int, int]) -> None:
+    """:raises InvalidInput: a box without an extent, or one that leaves a picture of this width and height."""
+    right, bottom = box.x + box.width, box.y + box.height
+    outside = box.x < -EXACT or box.y < -EXACT or right > size[0] + EXACT or bottom > size[1] + EXACT
+    if box.width <= 0 or box.height <= 0 or outside:
+        raise InvalidInput(
+            f"the box of {box.name!r} from ({box.x:g}, {box.y:g}) to ({right:g}, {bottom:g}) does not lie in the "
+            f"picture of {size[0]} x {size[1]} pixels"
+        )
 
 
 @dataclass(frozen=True)
@@ -59,7 +72,10 @@ class BoxKeys:
 
 @dataclass(frozen=True)
 class Field:
-    """One field of an answer; `kind` is text, choice, many, number, boolean, boxes or json."""
+    """One field of an answer; `kind` is text, choice, many, number, boolean, boxes or json.
+
+    `column`: the one of the Sheet in which its boxes lie, where the schema names it (`x-column`).
+    """
 
     name: str
     kind: str
@@ -67,6 +83,7 @@ class Field:
     is_nullable: bool = False
     options: tuple[str, ...] = ()
     keys: BoxKeys | None = None
+    column: str = ""
 
     def when_absent(self) -> dict[str, Any]:
         """What stands for a required field of which a file says nothing: no class, no box, no value."""
@@ -131,14 +148,14 @@ class Shape:
 
 
 def _field(name: str, given: Any, root: Mapping[str, Any], *, is_required: bool) -> Field:
-    schema = _resolved(given, root)
-    types = _types(schema)
+    schema = resolved(given, root)
+    types = types_of(schema)
     options = tuple(value for value in schema.get("enum", ()) if isinstance(value, str))
     is_nullable = "null" in types or None in schema.get("enum", ())
-    items = _resolved(schema.get("items"), root) if types == {"array"} else {}
+    items = resolved(schema.get("items"), root) if types == {"array"} else {}
     keys = _box_keys(items, root)
     if keys is not None:
-        return Field(name, "boxes", is_required, keys=keys)
+        return Field(name, "boxes", is_required, keys=keys, column=str(schema.get("x-column", "")))
     if of_items := tuple(items.get("enum", ())):
         kind = "many" if all(isinstance(value, str) for value in of_items) else "json"
         return Field(name, kind, is_required, options=of_items if kind == "many" else ())
@@ -155,36 +172,36 @@ def _box_keys(items: Mapping[str, Any], root: Mapping[str, Any]) -> BoxKeys | No
     inner = items.get("properties")
     if not isinstance(inner, Mapping):
         return None
-    described = {key: _resolved(value, root) for key, value in inner.items()}
-    places = next((keys for keys in (SIZED, CORNERS) if set(keys) <= set(described) & _always(items)), None)
-    named = [key for key, one in described.items() if _is_words(one) and key in _always(items)]
-    if places is None or not named or not all(_types(described[key]) <= {"integer", "number"} for key in places):
+    described = {key: resolved(value, root) for key, value in inner.items()}
+    places = next((keys for keys in (SIZED, CORNERS) if set(keys) <= set(described) & always(items)), None)
+    named = [key for key, one in described.items() if is_words(one) and key in always(items)]
+    if places is None or not named or not all(types_of(described[key]) <= {"integer", "number"} for key in places):
         return None
     name = "class" if "class" in named else named[0]
     return BoxKeys(
         name=name,
         places=places,
         classes=tuple(described[name]["enum"]),
-        whole_pixels=all(_types(described[key]) == {"integer"} for key in places),
+        whole_pixels=all(types_of(described[key]) == {"integer"} for key in places),
         more=tuple(key for key in described if key not in (name, *places)),
     )
 
 
-def _always(items: Mapping[str, Any]) -> set[str]:
+def always(items: Mapping[str, Any]) -> set[str]:
     return set(items.get("required", ()))
 
 
-def _is_words(schema: Mapping[str, Any]) -> bool:
+def is_words(schema: Mapping[str, Any]) -> bool:
     words = schema.get("enum", ())
     return bool(words) and all(isinstance(word, str) for word in words)
 
 
-def _types(schema: Mapping[str, Any]) -> set[str]:
+def types_of(schema: Mapping[str, Any]) -> set[str]:
     named = schema.get("type", ())
     return {named} if isinstance(named, str) else set(named)
 
 
-def _resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
+def resolved(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a `$ref` names; a schema of true or false asks for nothing that a tool has a word for."""
     for _ in range(8):
         if not isinstance(schema, Mapping):

@@ -24,11 +24,12 @@ from governance.errors import InvalidInput
 from governance.sign_in.scopes import EXPORT
 from governance.uploads import content_in
 from governance.uses import Classification, uses_in
+from labeling.annotating.item_actions import ItemActions, OnSheetSerializer
 from labeling.interchange.formats import CHOICES, FORMATS
 from labeling.interchange.services import hand_out_labels, import_labels, plan_import
 from labeling.labels import selectors, services
 from labeling.labels.models import CanonicalLabel
-from labeling.labelsets.models import LabelsetVersion, LabelType
+from labeling.labelsets.models import LabelsetVersion
 from workbench.models import Sheet
 
 
@@ -55,13 +56,6 @@ class LabelSerializer(serializers.ModelSerializer):
 
     def get_classification(self, label: CanonicalLabel) -> str:
         return str(Classification(label.effective_constraint.classification).label)
-
-
-class OnSheetSerializer(serializers.Serializer):
-    """One Sheet and label type."""
-
-    sheet = ScopedRelatedField(queryset=Sheet.objects.all())
-    label_type = ScopedRelatedField(queryset=LabelType.objects.all())
 
 
 class NewLabelSerializer(OnSheetSerializer):
@@ -157,7 +151,7 @@ class CoverageSerializer(serializers.Serializer):
     total = serializers.IntegerField(allow_null=True)
 
 
-class CanonicalLabelViewSet(ConstrainedActions, ScopedViewSet):
+class CanonicalLabelViewSet(ItemActions, ConstrainedActions, ScopedViewSet):
     """Ground truth by item: label once, reuse everywhere."""
 
     queryset = CanonicalLabel.objects.select_related("content", "derivation", "labeled_by", "last_modified_by")

@@ -8,26 +8,32 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from labeling.labels.selectors import in_force
+from labeling.labels.selectors import in_force, misfit_refs
 from workbench.models import SheetVersion
 from workbench.sheets import selectors as sheets
 
 if TYPE_CHECKING:
-    from labeling.labelsets.models import LabelType
+    from labeling.labelsets.models import LabelsetVersion, LabelType
+    from workbench.models import Sheet
 
 MOST = 200_000
 
 
 @dataclass(frozen=True)
 class Queue:
-    """All items in order (at most MOST), and which of them have a label."""
+    """All items in order (at most MOST), and which of them have a label; `gone` labels have no item any more."""
 
     refs: tuple[str, ...]
     labeled: frozenset[str]
+    gone: int = 0
 
     @property
     def done(self) -> int:
         return len(self.labeled)
+
+    @property
+    def open(self) -> int:
+        return len(self.refs) - len(self.labeled)
 
     def shown(self, which: str) -> Sequence[str]:
         """`open`: without a label, `labeled`: with one, anything else: all."""
@@ -68,7 +74,19 @@ def queue_of(version: SheetVersion, label_type: LabelType) -> Queue:
     refs = _refs(version, source)
     labels = in_force().filter(sheet=version.sheet_id, label_type=label_type)
     known = frozenset(refs)
-    return Queue(refs, known.intersection(labels.values_list("item_ref", flat=True)))
+    labeled = set(labels.values_list("item_ref", flat=True))
+    # Beyond MOST nobody knows which labels have an item.
+    return Queue(refs, known & labeled, gone=len(labeled - known) if len(refs) < MOST else 0)
+
+
+def refs_in(queue: Queue, sheet: Sheet, labelset: LabelsetVersion, state: str, words: str = "") -> Sequence[str]:
+    """Items in this state (open, labeled, misfit; all where it is none of them) whose key holds these words."""
+    if state == "misfit":
+        found: Sequence[str] = [ref for ref in misfit_refs(sheet, labelset) if ref in queue]
+    else:
+        found = queue.shown(state)
+    folded = words.casefold()
+    return [ref for ref in found if folded in ref.casefold()] if words else found
 
 
 @lru_cache(maxsize=8)

@@ -36,6 +36,11 @@ class Coverage:
     without_labelset: int
     total: int | None
 
+    @property
+    def open(self) -> int:
+        """Items without a label, as far as is known."""
+        return max((self.total or 0) - self.labeled, 0)
+
 
 def coverage(sheet: Sheet) -> list[Coverage]:
     """One row for each label type that is bound to the Sheet or has labels on it."""
@@ -79,6 +84,23 @@ def misfits(labelset_version: LabelsetVersion, labels: QuerySet[CanonicalLabel])
     for label in labels.select_related("content", "sheet").iterator(chunk_size=500):
         if faults := find_faults(label.data, labelset_version.response_schema):
             yield Misfit(label, faults)
+
+
+def misfit_refs(sheet: Sheet, version: LabelsetVersion, most: int = 5_000) -> list[str]:
+    """Items whose label does not fit this version's schema, in order; the newest `most` labels are looked at.
+
+    Those that were made under it fit.
+    """
+    rows = in_force().filter(sheet=sheet, label_type=version.labelset.label_type_id)
+    older = rows.exclude(labelset_version=version).order_by("-labeled_at", "pk")[:most]
+    return sorted(label.item_ref for label in older.select_related("content") if is_misfit(label, version))
+
+
+def is_misfit(label: CanonicalLabel, version: LabelsetVersion) -> bool:
+    """Whether a label in force does not fit this version's schema; what was erased cannot be asked."""
+    if label.labelset_version_id == version.pk or label.content.erased_at is not None:
+        return False
+    return bool(find_faults(label.data, version.response_schema, limit=1))
 
 
 def labels_of_older_versions(labelset_version: LabelsetVersion) -> QuerySet[CanonicalLabel]:

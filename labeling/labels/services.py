@@ -13,6 +13,8 @@ from governance.constraints import Terms
 from governance.errors import InvalidInput, ReasonRequired, StaleVersion
 from governance.lifting import JOINED
 from governance.models import Derivation, User
+from labeling.annotating import drafts
+from labeling.annotating.placing import refuse_outside_source
 from labeling.labels import selectors
 from labeling.labels.entries import Entry
 from labeling.labels.errors import ItemGone, LabelTypeMismatch, NoLabelset, OpinionsAsked
@@ -150,6 +152,7 @@ def save_from_tool(
     :raises ItemGone: the Sheet has no such item.
     :raises StaleVersion: someone else labelled it meanwhile.
     :raises OpinionsAsked: the item has no label yet, and its labelset asks several experts.
+    :raises MarkOutside: a box, polygon or span does not lie in the item's picture or text.
     :raises LooserThanNow: `terms` permit more than the label does now.
     """
     labelset_version = labelset_on(sheet, label_type)
@@ -175,9 +178,11 @@ def save_from_tool(
         notes=notes,
         terms=terms if existing is None else None,
     )
+    refuse_outside_source(data, version=sheet_version, labelset=labelset_version, row=row)
     if existing is not None and terms is not None and terms.constraint != label.own_constraint:
         constraints.tighten(row=label, terms=terms, by=by)
         label.refresh_from_db()
+    drafts.discard(sheet=sheet, label_type=label_type, item_ref=item_ref, by=by)
     return label
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,20 +16,25 @@ from governance.errors import InvalidInput, StaleVersion, WorkbenchError
 from governance.portal.pages import portal_page, render_page
 from governance.portal.strip import Strip, strip_for, strip_of
 from governance.uses import ALL_USES, combine
+from labeling.annotating import drafts
+from labeling.annotating.errors import MarkOutside
+from labeling.annotating.forms import NO_ANSWER, answer_form
+from labeling.annotating.models import LabelDraft
 from labeling.labels import selectors, services
 from labeling.labels.forms import ChoiceForm, JudgementForm, judgement_of
 from labeling.labels.models import CanonicalLabel
-from labeling.labels.queue import Queue, queue_of
+from labeling.labels.queue import Queue, queue_of, refs_in
 from labeling.labels.showing import picture_of, shown_item
 from labeling.labelsets.models import LabelsetVersion, LabelType
 from labeling.labelsets.selectors import columns_seen
-from labeling.schemas.forms import AnswerForm, data_from, form_for_schema, initial_for
+from labeling.schemas.forms import AnswerForm, data_from
+from workbench.catalogs.previews import ROTATIONS
 from workbench.models import Sheet, SheetVersion
 from workbench.sheets import selectors as sheets
 
 VIEW = "labeling.view_canonicallabel"
 PAGE_SIZE = 50
-STATES = {"": "All", "open": "Not labelled", "labeled": "Labelled"}
+STATES = {"": "All", "open": "Not labelled", "labeled": "Labelled", "misfit": "Does not fit"}
 
 
 class Desk:
@@ -60,12 +66,31 @@ class Desk:
     def queue(self) -> Queue:
         return queue_of(self.version, self.label_type)
 
+    def refs(self, queue: Queue, state: str, words: str = "") -> Sequence[str]:
+        """Items in this state whose key holds these words."""
+        return refs_in(queue, self.sheet, self.labelset, state, words)
+
+    def row_of(self, ref: str) -> dict[str, Any]:
+        """:raises InvalidInput: the Sheet has no such item."""
+        row = sheets.items_by_ref(self.version, [ref]).get(ref)
+        if row is None:
+            raise InvalidInput(f"Sheet “{self.sheet}” has no item {ref!r}; it may have vanished.", field="item")
+        return row
+
     def context(self, title: str, **more: Any) -> dict[str, Any]:
         crumbs = [
             {"label": "Labelling tool", "url": reverse("labeling:label")},
             {"label": f"{self.sheet} · {self.label_type}", "url": self.url("label")},
         ]
         return {"title": title, "desk": self, "breadcrumbs": crumbs[: 1 if title == str(self.sheet) else 2], **more}
+
+
+def turned(request: HttpRequest) -> int:
+    """By how many degrees a page is turned clockwise."""
+    given = request.GET.get("rotation", "0")
+    if given not in {str(degrees) for degrees in ROTATIONS}:
+        raise InvalidInput(f"A page is turned by 0, 90, 180 or 270 degrees, not by {given[:20]!r}.", field="rotation")
+    return int(given)
 
 
 def refused(request: HttpRequest, error: WorkbenchError) -> HttpResponse:
@@ -84,10 +109,9 @@ def label(request: HttpRequest) -> HttpResponse:
         queue = desk.queue()
     except WorkbenchError as error:
         return refused(request, error)
-    state = request.GET.get("status", "")
-    page = Paginator(queue.shown(state), PAGE_SIZE).get_page(request.GET.get("page"))
-    labels = selectors.labels_for(desk.sheet, desk.label_type, list(page.object_list))
-    rows = [{"ref": ref, "url": desk.url("label-item", item=ref), "label": labels.get(ref)} for ref in page.object_list]
+    state, words = request.GET.get("status", ""), request.GET.get("q", "").strip()
+    page = Paginator(desk.refs(queue, state, words), PAGE_SIZE).get_page(request.GET.get("page"))
+    rows = _rows(desk, list(page.object_list))
     start = queue.next_open("") or (queue.refs[0] if queue.refs else None)
     context = desk.context(
         str(desk.sheet),
@@ -97,13 +121,30 @@ def label(request: HttpRequest) -> HttpResponse:
         rows=rows,
         page=page,
         state=state,
+        words=words,
         states=[
-            {"value": value, "label": text, "url": desk.url("label", status=value)} for value, text in STATES.items()
+            {"value": value, "label": text, "url": desk.url("label", status=value, **({"q": words} if words else {}))}
+            for value, text in STATES.items()
         ],
+        gap_url=desk.url("label-item", item=gap) if (gap := queue.next_open("")) is not None else "",
         start_url=desk.url("label-item", item=start) if start is not None else "",
         export_url=desk.url("label-export"),
     )
     return render_page(request, "labeling/label_list.html", context)
+
+
+def _rows(desk: Desk, refs: list[str]) -> list[dict[str, Any]]:
+    labels = selectors.labels_for(desk.sheet, desk.label_type, refs)
+    rows = []
+    for ref in refs:
+        label = labels.get(ref)
+        state = {"text": "not labelled", "tone": "attention"}
+        if label is not None:
+            state = {"text": "labelled", "tone": "permitted"}
+            if selectors.is_misfit(label, desk.labelset):
+                state = {"text": "does not fit", "tone": "prohibited"}
+        rows.append({"ref": ref, "url": desk.url("label-item", item=ref), "label": label, "state": state})
+    return rows
 
 
 def _choices(request: HttpRequest) -> dict[str, Any]:
@@ -133,30 +174,34 @@ def label_item(request: HttpRequest) -> HttpResponse:
 
 
 def _item_page(desk: Desk, ref: str) -> HttpResponse:
-    request = desk.request
-    row = sheets.items_by_ref(desk.version, [ref]).get(ref)
-    if row is None:
-        raise InvalidInput(f"Sheet “{desk.sheet}” has no item {ref!r}; it may have vanished.", field="item")
-    existing = _existing(desk, ref)
-    answer, judgement = _forms(desk, existing)
+    request, row = desk.request, desk.row_of(ref)
+    user: Any = request.user
+    about = {"sheet": desk.sheet, "label_type": desk.label_type, "item_ref": ref}
+    if request.method == "POST" and request.POST.get("action") == "discard":
+        drafts.discard(**about, by=user)
+        return HttpResponseRedirect(desk.url("label-item", item=ref))
+    existing = selectors.labels_for(desk.sheet, desk.label_type, [ref]).get(ref)
+    draft = drafts.of(**about, user=user) if request.method == "GET" else None
+    answer, judgement = _forms(desk, row, existing, draft)
     is_post = request.method == "POST"
     if is_post and answer.is_valid() and judgement.is_valid() and _saved(desk, ref, answer, judgement):
         return HttpResponseRedirect(_next_url(desk, ref))
-    return _render_item(desk, ref, row, existing, answer, judgement)
+    return _render_item(desk, ref, row, existing, answer, judgement, draft)
 
 
-def _existing(desk: Desk, ref: str) -> CanonicalLabel | None:
-    return selectors.labels_for(desk.sheet, desk.label_type, [ref]).get(ref)
-
-
-def _forms(desk: Desk, existing: CanonicalLabel | None) -> tuple[AnswerForm, JudgementForm]:
-    schema = desk.labelset.response_schema
-    posted = desk.request.POST if desk.request.method == "POST" else None
-    initial = initial_for(existing.data, schema) if existing and not existing.content.erased_at else None
-    return (
-        form_for_schema(schema)(posted, initial=initial, prefix="answer", label_suffix=""),
-        JudgementForm(posted, initial=judgement_of(existing), prefix="label", label_suffix=""),
-    )
+def _forms(
+    desk: Desk, row: dict[str, Any], existing: CanonicalLabel | None, draft: LabelDraft | None
+) -> tuple[AnswerForm, JudgementForm]:
+    posted: Any = desk.request.POST if desk.request.method == "POST" else None
+    if draft is not None:
+        posted = drafts.as_posted(draft)
+    said = existing.data if existing and not existing.content.erased_at else NO_ANSWER
+    answer = answer_form(version=desk.version, labelset=desk.labelset, row=row, posted=posted, answer=said)
+    judgement = JudgementForm(posted, initial=judgement_of(existing), prefix="label", label_suffix="")
+    if draft is not None:  # what is not finished yet is no mistake
+        answer.errors.clear()
+        judgement.errors.clear()
+    return answer, judgement
 
 
 def _saved(desk: Desk, ref: str, answer: AnswerForm, judgement: JudgementForm) -> bool:
@@ -174,6 +219,9 @@ def _saved(desk: Desk, ref: str, answer: AnswerForm, judgement: JudgementForm) -
             seen_version=entered["seen_version"],
         )
     except WorkbenchError as error:
+        if isinstance(error, MarkOutside):
+            answer.add_error(None, error.message)
+            return False
         field = error.field if error.field in judgement.fields else None
         judgement.add_error("permitted" if error.field == "allowed_uses" else field, error.message)
         judgement.stale = isinstance(error, StaleVersion)  # type: ignore[attr-defined]
@@ -195,6 +243,7 @@ def _render_item(
     existing: CanonicalLabel | None,
     answer: AnswerForm,
     judgement: JudgementForm,
+    draft: LabelDraft | None = None,
 ) -> HttpResponse:
     queue, pages = desk.queue(), {}
     if desk.request.GET.get("column"):
@@ -216,6 +265,9 @@ def _render_item(
         constraint=strip_for(existing) if existing else _strip_of_new(desk),
         urls={name: desk.url("label-item", item=other) for name, other in neighbours.items() if other is not None},
         page_url=desk.url("label-item", item=ref),
+        source_urls={name: desk.url(f"label-{name}", item=ref) for name in ("file", "words", "find")},
+        draft=draft,
+        draft_url=desk.url("label-draft", item=ref),
     )
     status = 412 if getattr(judgement, "stale", False) else 200
     return render_page(desk.request, "labeling/label_item.html", context, status=status)
@@ -241,7 +293,8 @@ def label_file(request: HttpRequest) -> HttpResponse:
             desk.labelset,
             request.GET.get("item", ""),
             request.GET.get("column", ""),
-            int(page) if page.isascii() and page.isdigit() else 1,
+            int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 1,
+            turned(request),
         )
     except WorkbenchError as error:
         raise Http404(error.message) from error

@@ -171,3 +171,9 @@ class TableExists(WorkbenchError):
             "written here (Parquet) on purpose.",
             details={"ref": ref},
         )
+
+
+class FileNotShown(InvalidInput):
+    """A file cannot be drawn: damaged, protected, no picture, or more than one file may take."""
+
+    code = "file_not_shown"

@@ -1,11 +1,14 @@
-/* Keys of the labelling tool: Ctrl+Enter saves from anywhere, 1 to 9 pick a choice. Works without, by button. */
+/* Keys of the labelling tool: Ctrl+Enter saves from anywhere, 1 to 9 pick a class to mark with, or a choice where
+   nothing is marked. Works without, by button. */
 "use strict";
 {
     const form = document.querySelector("form[data-label-form]");
-    const isTyping = (target) => Boolean(target.closest("input:not([type=radio]):not([type=checkbox]), textarea, select, dialog"));
+    const isTyping = (target) => Boolean(target.closest("input:not([type=radio]):not([type=checkbox]), textarea:not([readonly]), select, dialog"));
     const keysAllowed = () => localStorage.getItem("workbench.keys") !== "off";
 
     function pick(number) {
+        const classes = document.querySelectorAll("[data-class-key]");
+        if (classes.length) return classes[number - 1]?.click();
         const choices = form.querySelectorAll("input[type=radio], [data-answer] input[type=checkbox]");
         choices[number - 1]?.click();
     }
