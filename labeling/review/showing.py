@@ -8,9 +8,9 @@ from typing import Any
 from django.urls import reverse
 
 from governance.errors import InvalidInput, WorkbenchError
+from labeling.annotating.sources import is_long
 from labeling.generation.models import QAPair
 from labeling.generation.recipes import Recipe
-from labeling.labels.showing import LONG_TEXT
 from labeling.labelsets.selectors import columns_seen
 from labeling.review.prompts import files_in
 from workbench.catalogs.previews import content_type_of, page_as_png, page_count
@@ -80,12 +80,11 @@ def source_of(pair: QAPair) -> tuple[list[dict[str, Any]], str]:
     names = [name for name in version.column_names if columns is None or name in columns]
     seen = digest_of(row, columns_seen(made.labelset_version, version))
     note = "The item has changed since this pair was made." if pair.seen_digest and seen != pair.seen_digest else ""
-    return [_shown_column(name, row.get(name)) for name in names], note
+    return [_shown_column(version, name, row.get(name)) for name in names], note
 
 
-def _shown_column(name: str, value: Any) -> dict[str, Any]:
-    is_long = isinstance(value, str) and (len(value) > LONG_TEXT or "\n" in value)
-    return {"name": name, "value": value, "kind": "text" if is_long else "value"}
+def _shown_column(version: SheetVersion, name: str, value: Any) -> dict[str, Any]:
+    return {"name": name, "value": value, "kind": "text" if is_long(version, name, value) else "value"}
 
 
 def picture_of(pair: QAPair, place: int, page: int) -> tuple[bytes, str]:
