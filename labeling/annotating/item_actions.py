@@ -141,9 +141,9 @@ class ItemToLabelSerializer(serializers.Serializer):
     labelset_version = serializers.UUIDField()
     response_schema = serializers.JSONField()
     marked = MarkedSerializer(many=True)
-    label = serializers.UUIDField(allow_null=True)
+    label = serializers.UUIDField(allow_null=True)  # type: ignore[assignment]
     version = serializers.IntegerField(help_text="Of its label, to send back as `seen_version`; 0 where there is none.")
-    data = serializers.JSONField(allow_null=True, help_text="What its label says.")
+    data = serializers.JSONField(allow_null=True, help_text="What its label says.")  # type: ignore[assignment]
     previous = serializers.CharField(allow_null=True)
     next = serializers.CharField(allow_null=True)
     next_open = serializers.CharField(allow_null=True)
