@@ -36,25 +36,26 @@ def is_asked(request: HttpRequest) -> bool:
 def answer(desk: AtDesk, pair: QAPair) -> HttpResponse:
     """Whether the page at hand still holds, and what the decision changed on it.
 
-    It holds where its pair is still to decide and still claimed by this person; otherwise `next` is to be opened.
+    It holds where its pair is still to decide and still claimed by this person, and has its address then;
+    otherwise `next` is to be opened.
     """
-    waiting = _waiting(desk)
+    waiting = _waiting(desk, pair)
     if waiting is None:
         return JsonResponse({"next": desk.after(pair), "holds": False})
     progress = progress_of(desk.sheet)
     return JsonResponse({
-        "next": desk.url(waiting), "holds": True, "version": waiting.version, "sentence": progress.sentence,
+        "next": desk.after(pair), "holds": True, "address": desk.url(waiting), "version": waiting.version, "sentence": progress.sentence,
         "bar": str(bar(progress)),
     })  # fmt: skip
 
 
-def _waiting(desk: AtDesk) -> QAPair | None:
+def _waiting(desk: AtDesk, decided: QAPair) -> QAPair | None:
     try:
         key = UUID(desk.request.headers[HEADER])
     except ValueError:
         return None
     open_pairs = selectors.pairs_in_view(desk.sheet, desk.user).filter(status__in=selectors.OPEN)
-    found = open_pairs.filter(pk=key).first()
+    found = open_pairs.exclude(pk=decided.pk).filter(pk=key).first()
     if found is None or claims.take(pair=found, by=desk.user).account_id != desk.user.pk:
         return None
     return found
