@@ -12,6 +12,7 @@ from labeling.generation.models import QAPair, TrainingSheet
 from labeling.generation.selectors import progress_of
 from labeling.generation.showing import bar
 from labeling.review import claims, selectors
+from labeling.review.models import PairClaim
 
 HEADER = "X-Next"  # the id of the pair whose page waits, or nothing
 
@@ -42,20 +43,22 @@ def answer(desk: AtDesk, pair: QAPair) -> HttpResponse:
     waiting = _waiting(desk, pair)
     if waiting is None:
         return JsonResponse({"next": desk.after(pair), "holds": False})
+    found, claim = waiting
     progress = progress_of(desk.sheet)
     return JsonResponse({
-        "next": desk.after(pair), "holds": True, "address": desk.url(waiting), "version": waiting.version, "sentence": progress.sentence,
-        "bar": str(bar(progress)),
+        "next": desk.after(pair), "holds": True, "address": desk.url(found), "version": found.version,
+        "taken": claim.taken, "sentence": progress.sentence, "bar": str(bar(progress)),
     })  # fmt: skip
 
 
-def _waiting(desk: AtDesk, decided: QAPair) -> QAPair | None:
+def _waiting(desk: AtDesk, decided: QAPair) -> tuple[QAPair, PairClaim] | None:
     try:
         key = UUID(desk.request.headers[HEADER])
     except ValueError:
         return None
     open_pairs = selectors.pairs_in_view(desk.sheet, desk.user).filter(status__in=selectors.OPEN)
     found = open_pairs.exclude(pk=decided.pk).filter(pk=key).first()
-    if found is None or claims.take(pair=found, by=desk.user).account_id != desk.user.pk:
+    if found is None:
         return None
-    return found
+    claim = claims.take(pair=found, by=desk.user)
+    return (found, claim) if claim.account_id == desk.user.pk else None
