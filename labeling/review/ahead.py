@@ -12,6 +12,7 @@ from labeling.generation.models import QAPair, TrainingSheet
 from labeling.generation.selectors import progress_of
 from labeling.generation.showing import bar
 from labeling.review import claims, selectors
+from labeling.review.models import PairClaim
 
 HEADER = "X-Next"  # the id of the pair whose page waits, or nothing
 
@@ -36,25 +37,28 @@ def is_asked(request: HttpRequest) -> bool:
 def answer(desk: AtDesk, pair: QAPair) -> HttpResponse:
     """Whether the page at hand still holds, and what the decision changed on it.
 
-    It holds where its pair is still to decide and still claimed by this person; otherwise `next` is to be opened.
+    It holds where its pair is still to decide and still claimed by this person, and has its address then;
+    otherwise `next` is to be opened.
     """
-    waiting = _waiting(desk)
+    waiting = _waiting(desk, pair)
     if waiting is None:
         return JsonResponse({"next": desk.after(pair), "holds": False})
+    found, claim = waiting
     progress = progress_of(desk.sheet)
     return JsonResponse({
-        "next": desk.url(waiting), "holds": True, "version": waiting.version, "sentence": progress.sentence,
-        "bar": str(bar(progress)),
+        "next": desk.after(pair), "holds": True, "address": desk.url(found), "version": found.version,
+        "taken": claim.taken, "sentence": progress.sentence, "bar": str(bar(progress)),
     })  # fmt: skip
 
 
-def _waiting(desk: AtDesk) -> QAPair | None:
+def _waiting(desk: AtDesk, decided: QAPair) -> tuple[QAPair, PairClaim] | None:
     try:
         key = UUID(desk.request.headers[HEADER])
     except ValueError:
         return None
     open_pairs = selectors.pairs_in_view(desk.sheet, desk.user).filter(status__in=selectors.OPEN)
-    found = open_pairs.filter(pk=key).first()
-    if found is None or claims.take(pair=found, by=desk.user).account_id != desk.user.pk:
+    found = open_pairs.exclude(pk=decided.pk).filter(pk=key).first()
+    if found is None:
         return None
-    return found
+    claim = claims.take(pair=found, by=desk.user)
+    return (found, claim) if claim.account_id == desk.user.pk else None

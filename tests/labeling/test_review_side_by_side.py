@@ -123,7 +123,7 @@ def test_the_page_ahead_claims_its_pair_and_holds_until_the_decision(at, expert,
     told = client.post(f"{desk}?pair={pair.pk}", seen(pair, "card", action="approve"), headers=headers).json()
 
     assert (told["holds"], told["version"]) == (True, 1)
-    assert str(ahead.pk) in told["next"] and "1 approved · 5 to review" in told["sentence"]
+    assert str(ahead.pk) in told["address"] and "1 approved · 5 to review" in told["sentence"]
     assert at(second_expert).position == 2
 
 

@@ -69,6 +69,7 @@ function leave() {
     draft?.stop();
     claim?.stop();
     draft = claim = null;
+    dropAhead();  // one that came too late for this page is not the next one's
 }
 
 function showAhead(told) {
@@ -77,7 +78,7 @@ function showAhead(told) {
     ahead = null;
     page.querySelector("[data-progress-sentence]").textContent = told.sentence;
     page.querySelector("[data-progress-bar]").replaceChildren(...parsed(told.bar).body.childNodes);
-    show(page, told.next);
+    show(page, told.address);
 }
 
 // ---- deciding --------------------------------------------------------------------------
