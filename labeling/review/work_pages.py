@@ -42,15 +42,16 @@ class PeriodForm(forms.Form):
 @require_GET
 def people_work(request: HttpRequest) -> HttpResponse:
     """Decisions of each person, how they held, and how far their opinions agree with what was settled."""
+    user: Any = request.user
     entered = request.GET if "days" in request.GET else {"days": "30", **request.GET.dict()}
-    form = PeriodForm(entered, user=request.user)
+    form = PeriodForm(entered, user=user)
     chosen = form.cleaned_data if form.is_valid() else {"days": 30, "training_sheet": None}
     context = {
         "title": "People at work",
         "lead": "Who decides how much, and how it held; by name, for those who lead reviewers. Items differ: read no "
         "ranking into it.",
         "form": form,
-        "rows": peoples_work(by=request.user, **chosen),
+        "rows": peoples_work(by=user, **chosen),
         "of_one_sheet": chosen["training_sheet"] is not None,
     }
     return render_page(request, "labeling/people_work.html", context)
@@ -87,17 +88,18 @@ class PeoplesWorkView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Everybody who decided or answered, by name."""
-        access.require(request.user, SEE)
+        user: Any = request.user
+        access.require(user, SEE)
         days = whole_number(request.query_params.get("days"), field="days", default=30, at_most=366)
-        sheet = self._sheet(request)
-        return Response(WorkSerializer(peoples_work(by=request.user, days=days, training_sheet=sheet), many=True).data)
+        sheet = self._sheet(request, user)
+        return Response(WorkSerializer(peoples_work(by=user, days=days, training_sheet=sheet), many=True).data)
 
-    def _sheet(self, request: Request) -> TrainingSheet | None:
+    def _sheet(self, request: Request, user: Any) -> TrainingSheet | None:
         text = request.query_params.get("training_sheet", "")
         if not text:
             return None
         try:
-            found = TrainingSheet.objects.visible_to(request.user).filter(pk=UUID(text)).first()
+            found = TrainingSheet.objects.visible_to(user).filter(pk=UUID(text)).first()
         except ValueError as error:
             raise InvalidInput(f"{text[:100]!r} is no id.", field="training_sheet") from error
         if found is None:
