@@ -32,7 +32,7 @@ SETTINGS = {
     "WORKBENCH_HOST": "Address that `manage.py start` listens on.",
     "WORKBENCH_PORT": "Port that `manage.py start` listens on.",
     "WORKBENCH_DEBUG": "1 shows error pages with code. Never on a server that others reach.",
-    "WORKBENCH_SECRET_KEY": "Signs sessions. Empty: made once, kept in the data folder (mode 600).",
+    "WORKBENCH_SECRET_KEY": "Signs sessions, and on PostgreSQL who acts. Empty: made once, kept in the data folder.",
     "WORKBENCH_SEALING_KEY": "Encrypts the keys of model endpoints. Empty: made once, kept in the data folder.",
     "WORKBENCH_ALLOWED_HOSTS": "Host names that the site answers to, separated by commas.",
     "WORKBENCH_TRUSTED_ORIGINS": "Origins such as `https://workbench.example.org`, for forms behind a proxy.",
