@@ -72,7 +72,7 @@ SETTINGS = {
     "WORKBENCH_RECORD_ARCHIVE_DROP": "`1`: the database gives up values once an archive holds them.",
     "WORKBENCH_SEAL_EVERY": "Seconds between two seals of the record by a worker; 0: never.",
     "WORKBENCH_TAGS_EVERY": "Seconds between two readings of the tags of all catalogs by a worker; 0: never.",
-    "WORKBENCH_EXPIRY_EVERY": "Seconds between two looks for what has run out, and for requests in vain; 0: never.",
+    "WORKBENCH_EXPIRY_EVERY": "Seconds between two looks for what ran out, waits in vain or may not leave; 0: never.",
     "WORKBENCH_REMIND_EVERY": "Seconds between two looks for open approvals to remind people of; 0: never.",
     "WORKBENCH_REMIND_AFTER_DAYS": "Days after which an open request waits long; those who could sign are reminded.",
     "WORKBENCH_SITE_URL": "Where people reach the portal, for links in e-mails.",
