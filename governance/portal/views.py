@@ -235,7 +235,7 @@ def _found(request: HttpRequest, query: str) -> list[dict[str, Any]]:
         if not desk_admin.has_view_permission(request):
             continue
         rows, _ = desk_admin.get_search_results(request, desk_admin.get_queryset(request), query)
-        hits = [{"label": str(row), "url": row_url(row)} for row in rows[:5]]
+        hits = [{"label": desk_admin.row_label(row), "url": row_url(row)} for row in rows[:5]]
         if hits:
             groups.append({"title": str(model._meta.verbose_name_plural).capitalize(), "hits": hits})
     return groups
