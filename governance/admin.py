@@ -59,6 +59,9 @@ class JobAdmin(DeskAdmin):
              available=lambda job, user: not job.is_finished, success="Asked the job to stop."),
     )  # fmt: skip
 
+    def row_label(self, row: Any) -> str:
+        return f"{self.job_label(row)} · {row.subject_label}" if row.subject_label else self.job_label(row)
+
     @admin.display(description="Job")
     def job_label(self, job: Job) -> str:
         return jobs.KINDS[job.kind].label if job.kind in jobs.KINDS else job.kind

@@ -297,6 +297,10 @@ class DeskAdmin(NothingHere, SimpleHistoryAdmin):
         context = self.page_context(request, row) | (extra_context or {})
         return super().change_view(request, object_id, form_url, context)
 
+    def row_label(self, row: Any) -> str:
+        """How search names a row of this desk."""
+        return str(row)
+
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """Context of a row's page: its status, its use strip, its buttons. Extend it for more."""
         return {
@@ -399,9 +403,9 @@ class DeskAdmin(NothingHere, SimpleHistoryAdmin):
     # -- history: read, never write -----------------------------------------------------------------------
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        self.get_object_or_404(request, object_id)
+        row = self.get_object_or_404(request, object_id)
         if not hasattr(self.model._meta, "simple_history_manager_attribute"):
-            raise Http404("This kind of row keeps its changes on its own page.")
+            return HttpResponseRedirect(row_url(row))  # it keeps its changes on its own page
         return super().history_view(request, object_id, extra_context)
 
     def history_form_view(

@@ -91,6 +91,8 @@ END $$;
 
 def begin_run() -> None:
     """For the process that pytest was started in, before any other."""
+    # Copies of one database know one key (`governance.record.vouching`), so all processes of a run share theirs.
+    os.environ["WORKBENCH_SECRET_KEY"] = settings.SECRET_KEY
     os.environ[FOLDER] = tempfile.mkdtemp(prefix="workbench-tests-")
 
 

@@ -56,6 +56,11 @@ def _approve_form(request: ApprovalRequest, user: Any) -> type[forms.Form]:
     return CommentForm
 
 
+def _may_approve(request: ApprovalRequest, user: Any) -> bool:
+    """What waits in vain is not offered: signing it would only close it."""
+    return may_sign(request, user) and not desk.why_in_vain(request)
+
+
 def _own_signature(request: ApprovalRequest, user: Any) -> Approval | None:
     return request.approvals.filter(given_by(user.person_id), approver=user).first() if user.person_id else None
 
@@ -115,7 +120,7 @@ class ApprovalRequestAdmin(DeskAdmin):
     }
     steps = (
         Step(name="approve", label="Approve", service=_sign(approve=True), argument="request", form=_approve_form,
-             available=may_sign, style="primary"),
+             available=_may_approve, style="primary"),
         Step(name="ask-for-changes", label="Ask for changes", service=desk.ask_for_changes, argument="request",
              form=CommentForm, available=may_sign,
              lead="The request closes, and whoever asked reads your comment and may ask again."),

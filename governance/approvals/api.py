@@ -72,6 +72,18 @@ class ApprovalRequestSerializer(serializers.ModelSerializer):
         return f"{request.content_type.app_label}.{request.content_type.model}"
 
 
+class ShownRequestSerializer(ApprovalRequestSerializer):
+    """One request alone, with why it can no longer be approved though it waits; empty where it can."""
+
+    in_vain = serializers.SerializerMethodField()
+
+    class Meta(ApprovalRequestSerializer.Meta):
+        fields = (*ApprovalRequestSerializer.Meta.fields, "in_vain")
+
+    def get_in_vain(self, request: ApprovalRequest) -> str:
+        return desk.why_in_vain(request) if request.state == ApprovalRequest.State.PENDING else ""
+
+
 class DecisionSerializer(serializers.Serializer):
     """A signature: the comment goes on record."""
 
@@ -109,9 +121,11 @@ class ApprovalRequestViewSet(ScopedViewSet):
     queryset = ApprovalRequest.objects.select_related("requested_by", "content_type").prefetch_related(
         "approvals__approver", "approvals__for_account", "approvals__withdrawal", "reminders__account"
     )
-    serializer_class = ApprovalRequestSerializer
     filterset_class = RequestFilters
     cursor_ordering = ("-requested_at", "-id")
+
+    def get_serializer_class(self) -> type[serializers.Serializer]:
+        return ApprovalRequestSerializer if self.action == "list" else ShownRequestSerializer
 
     def visible(self, rows: Any) -> QuerySet[Any]:
         return rows.filter(pk__in=requests_visible_to(self.request.user).values("pk"))

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
+from django.apps import apps
 from django.contrib import admin, messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import QuerySet
@@ -14,11 +16,11 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from governance import records
-from governance.admin_base import DeskAdmin
-from governance.compliance import filters, tables
+from governance import access, records
+from governance.admin_base import DeskAdmin, row_url
+from governance.compliance import filters, questions, tables
 from governance.errors import InvalidInput
-from governance.models import ConstraintChange, EvidenceExport, HandOut
+from governance.models import Checkpoint, ConstraintChange, EvidenceExport, HandOut
 from governance.portal import content, related
 from governance.portal.marks import chip, use_strip
 from governance.portal.strip import strip_of
@@ -156,11 +158,24 @@ class HandOutAdmin(DeskAdmin):
     list_filter = ("kind", "door")
     search_fields = ("what", "taken_by_name", "digest")
     date_hierarchy = "taken_at"
-    fields = ("what", "kind", "rows", "digest", "taken_by_name", "taken_at", "door", "subject_kind", "subject_id")
+    fields = ("what", "kind", "rows", "digest", "taken_by_name", "taken_at", "door", "taken_from")
     empty_state = {
         "title": "Nothing was taken yet",
         "text": "Every download of an export or of labels is kept here, with its rows and its SHA-256.",
     }
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """With the ways on: to what it was taken from, where one may see that, and to the record."""
+        context = super().page_context(request, row)
+        subject = apps.get_model(row.subject_kind)._default_manager.filter(pk=row.subject_id).first()
+        links = []
+        if subject is not None and access.can_see(request.user, subject):
+            links.append(_link("Where it came from", row_url(subject)))
+        return context | {"object_actions": [*context["object_actions"], *links, *_entries_of(row, request)]}
+
+    @admin.display(description="Taken from")
+    def taken_from(self, taken: HandOut) -> str:
+        return str(apps.get_model(taken.subject_kind)._meta.verbose_name)
 
 
 @admin.register(EvidenceExport)
@@ -182,4 +197,34 @@ class EvidenceExportAdmin(DeskAdmin):
 
     @admin.display(description="Filters")
     def asked(self, export: EvidenceExport) -> Any:
-        return content.json_pretty(export.filters)
+        return content.shown(export.filters) if export.filters else "none"
+
+    def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """With the ways on: to what answers the question now, to the last checkpoint in it, and to the record."""
+        context = super().page_context(request, row)
+        links = [self._answers(row)]
+        sealed = Checkpoint.objects.visible_to(request.user).filter(pk=row.checkpoint).first()
+        if sealed is not None:
+            links.append(_link("Its checkpoint", row_url(sealed)))
+        return context | {"object_actions": [*context["object_actions"], *links, *_entries_of(row, request)]}
+
+    def _answers(self, export: EvidenceExport) -> dict[str, str]:
+        """The same question asked again: of changes, or of the record of one row."""
+        if export.filters.keys() == {"kind", "object_id"}:
+            return _link("What is on record now", _record_url(**export.filters))
+        return _link("What answers it now", questions.changes_url(export.filters))
+
+
+def _link(label: str, url: str) -> dict[str, str]:
+    return {"label": label, "url": url, "style": "plain", "method": "get", "confirm": ""}
+
+
+def _entries_of(row: Any, request: HttpRequest) -> list[dict[str, str]]:
+    if not request.user.has_perm("governance.view_recordentry"):
+        return []
+    return [_link("On record", _record_url(kind=row._meta.label_lower, object_id=str(row.pk)))]
+
+
+def _record_url(*, kind: str, object_id: str) -> str:
+    asked = urlencode({"kind": kind, "q": object_id})
+    return f"{reverse('admin:governance_recordentry_changelist')}?{asked}"

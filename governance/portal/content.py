@@ -98,6 +98,39 @@ def asked(payload: Mapping[str, Any], now: Mapping[str, Any]) -> SafeString:
     return shown(rest or payload) if before == after else shown({"before": before, "after": after, **rest})
 
 
+def value_in_words(name: str, value: Any) -> SafeString:
+    """One value under the name of its column: nothing that a program writes stays as it wrote it."""
+    value = getattr(value, "shown", value)
+    if value is None or value == "":
+        return format_html("{}", "—")
+    words = _in_words(name, value) if isinstance(value, bool | int | Mapping | list | tuple) else value
+    return format_html('<div class="json">{}</div>' if isinstance(value, Mapping | list | tuple) else "{}", words)
+
+
+def difference(name: str, old: Any, new: Any) -> SafeString:
+    """What became of one value: text word by word, a mapping by those of its values that changed."""
+    old, new = getattr(old, "shown", old), getattr(new, "shown", new)
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        names = [one for one in {**old, **new} if old.get(one) != new.get(one)]
+        return shown({"before": {one: old.get(one) for one in names}, "after": {one: new.get(one) for one in names}})
+    if isinstance(old, bool | int | Mapping | list | tuple) or isinstance(new, bool | int | Mapping | list | tuple):
+        return _changed(name, old, new)
+    return word_diff(old, new)
+
+
+def in_a_line(value: Any) -> str:
+    """A short value for a list: an answer of one field by that field's value alone."""
+    if isinstance(value, Mapping):
+        if len(value) == 1:
+            return in_a_line(next(iter(value.values())))
+        return "; ".join(f"{name_in_words(str(name))}: {in_a_line(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(in_a_line(item) for item in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "" if value is None else str(value)
+
+
 def _changed(name: str, old: Any, new: Any) -> Any:
     words = _in_words(name, new)
     return words if old == new else format_html('<span class="diff"><ins>{}</ins></span>', words)
@@ -253,7 +286,7 @@ def _attachment(part: Mapping[str, Any], *, is_image: bool) -> SafeString:
 
 
 def history_entries(records: Sequence[Any]) -> list[dict[str, Any]]:
-    """Each simple-history record with its full changes: `{"record", "changes": [{"field", "old", "new"}]}`.
+    """Each simple-history record with its full changes: `{"record", "changes": [{"name", "field", "old", "new"}]}`.
 
     Records come newest first, as the history page lists them; the last one looks up its predecessor.
     """
@@ -268,7 +301,7 @@ def history_entries(records: Sequence[Any]) -> list[dict[str, Any]]:
 def _changes(record: Any, previous: Any) -> list[dict[str, Any]]:
     delta = record.diff_against(previous, foreign_keys_are_objs=True)
     return [
-        {"field": _field_name(record, change.field), "old": change.old, "new": change.new}
+        {"name": change.field, "field": _field_name(record, change.field), "old": change.old, "new": change.new}
         for change in delta.changes
     ]
 

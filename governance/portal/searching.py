@@ -22,7 +22,7 @@ def found(request: HttpRequest, query: str) -> list[dict[str, Any]]:
             continue
         rows, _ = desk_admin.get_search_results(request, desk_admin.get_queryset(request), query)
         # Keys are made in the order of time: the newest come by the key's index, without sorting all that fits.
-        hits = [{"label": str(row), "url": row_url(row)} for row in rows.order_by("-pk")[:OF_EACH]]
+        hits = [{"label": desk_admin.row_label(row), "url": row_url(row)} for row in rows.order_by("-pk")[:OF_EACH]]
         if hits:
             groups.append({"title": str(model._meta.verbose_name_plural).capitalize(), "hits": hits})
     return groups

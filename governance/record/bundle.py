@@ -43,6 +43,9 @@ With checkpoint files that you kept:
 
     python verify.py BUNDLE.zip --checkpoint checkpoint-00000012.json
 
+It ends with 0 where all holds and the key vouches for it, 1 where something does not hold, 2 where nothing could be
+checked, and 3 where all holds in itself but no key was given: then nobody has shown who signed it.
+
 What is in it
 -------------
 report.html        what was asked, and every entry, to read and to print

@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from governance import context
 from governance.errors import RecordIncomplete
-from governance.record import postgresql, sqlite, tables, triggers
+from governance.record import postgresql, sqlite, tables, triggers, vouching
 
 WRITES = re.compile(r"\s*(?:--[^\n]*\n|\s)*(INSERT|UPDATE|DELETE|WITH|MERGE|REPLACE|COPY|TRUNCATE|DO|CALL)\b", re.I)
 TARGET = re.compile(r"\b(?:INTO|UPDATE|FROM|COPY|TRUNCATE(?:\s+TABLE)?)\s+\"?(\w+)", re.I)
@@ -55,7 +55,9 @@ class Recorder:
     def _say(self) -> None:
         now = context.current()
         with self.connection.connection.cursor() as cursor:  # below Django, so as not to come back here
-            cursor.execute("SELECT set_config(%s, %s, true)", [postgresql.SETTING, postgresql.say(now)])
+            [transaction_number] = cursor.execute("SELECT pg_current_xact_id()::text").fetchone()
+            said = postgresql.say(now, transaction=transaction_number)
+            cursor.execute("SELECT set_config(%s, %s, true)", [vouching.SETTING, said])
         self.said = now
 
     def _refuse_while_incomplete(self, sql: str) -> None:
@@ -67,8 +69,8 @@ class Recorder:
             gone = triggers.missing_by(self.connection.vendor, cursor)
         if gone:
             raise RecordIncomplete(
-                f"{len(gone)} triggers of the record are missing ({gone[0]}, …), so nothing governed may be changed. "
-                "An administrator runs `manage.py migrate`, which puts them back."
+                f"{len(gone)} parts of the record's triggers are missing ({gone[0]}, …), so nothing governed may be "
+                "changed. An administrator runs `manage.py migrate` with this server's settings, which puts them back."
             )
         self.looked_at = time.monotonic()
 

@@ -12,8 +12,11 @@ from django.apps import apps
 from governance.lifecycle import LIFECYCLES, Transition
 from governance.models.approvals import Approval, ApprovalRequest, ApprovalWithdrawal, GatePolicy
 from governance.models.people import User
+from governance.models.record import Erasure, RowErasure
+from governance.record.vouching import IS_SAID
 
 REQUEST, POLICY, ACCOUNT = ApprovalRequest._meta.db_table, GatePolicy._meta.db_table, User._meta.db_table
+ERASURE, ROW_ERASURE = Erasure._meta.db_table, RowErasure._meta.db_table
 SIGNED, TAKEN_BACK = Approval._meta.db_table, ApprovalWithdrawal._meta.db_table
 ASKED = (
     "gate", "content_type_id", "object_id", "fingerprint", "payload", "needed", "reason", "requested_by_id",
@@ -21,6 +24,7 @@ ASKED = (
 """Columns of a request that never change: signatures are for these."""
 UNSIGNED = "an approval needs every signature that its gate asks for, of people who did not ask for it"
 FIXED = "what was asked for never changes, and a closed request stays closed"
+UNPROVED = "requests, signatures and erasures are written by the application alone"
 PAST_GATE = "this step passes its gate or is not made"
 
 
@@ -53,7 +57,7 @@ def on_sqlite() -> dict[str, str]:
     reopened = "OLD.state <> 'pending' AND OLD.state <> NEW.state AND (OLD.state, NEW.state) <> ('approved', 'revoked')"
     unsigned = (
         "NEW.state = 'approved' AND OLD.state <> 'approved' AND (NEW.needed = '{}' OR EXISTS "
-        f"(SELECT 1 FROM json_each(NEW.needed) n WHERE n.value > {_signatures('n.key')}))"
+        f"(SELECT 1 FROM json_each(NEW.needed) n WHERE n.value > {_signatures('n.key')} OR n.value < 1))"
     )
     made = {
         "record_gate_asked": (f"UPDATE ON {REQUEST}", f"{changed} OR ({reopened})", FIXED),
@@ -82,6 +86,9 @@ GATE_REQUEST = f"""
 CREATE OR REPLACE FUNCTION record_gate_request() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = {{schema}}, pg_temp AS $record$
 BEGIN
+    IF NOT {IS_SAID} THEN
+        {_REFUSE.format(UNPROVED)}
+    END IF;
     IF TG_OP = 'INSERT' THEN
         IF NEW.state <> 'pending' THEN
             {_REFUSE.format(UNSIGNED)}
@@ -93,7 +100,8 @@ BEGIN
         {_REFUSE.format(FIXED)}
     END IF;
     IF NEW.state = 'approved' AND OLD.state <> 'approved' AND (NEW.needed = '{{{{}}}}' OR EXISTS
-       (SELECT 1 FROM jsonb_each_text(NEW.needed) n WHERE n.value::integer > {_signatures("n.key")})) THEN
+       (SELECT 1 FROM jsonb_each_text(NEW.needed) n
+        WHERE n.value::integer > {_signatures("n.key")} OR n.value::integer < 1)) THEN
         {_REFUSE.format(UNSIGNED)}
     END IF;
     RETURN NEW;
@@ -116,7 +124,19 @@ BEGIN
     {_REFUSE.format(PAST_GATE)}
 END $record$
 """
-FUNCTIONS = (GATE_REQUEST, GATE_STEP)
+# A signature is a row that names a person, and an erasure destroys values: only who can prove to be the application
+# writes one.
+GATE_SIGNATURE = f"""
+CREATE OR REPLACE FUNCTION record_gate_signature() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = {{schema}}, pg_temp AS $record$
+BEGIN
+    IF NOT {IS_SAID} THEN
+        {_REFUSE.format(UNPROVED)}
+    END IF;
+    RETURN NULL;
+END $record$
+"""
+FUNCTIONS = (GATE_REQUEST, GATE_SIGNATURE, GATE_STEP)
 
 
 def on_postgresql() -> dict[tuple[str, str], str]:
@@ -125,6 +145,10 @@ def on_postgresql() -> dict[tuple[str, str], str]:
         (REQUEST, "record_gate"): f'BEFORE INSERT OR UPDATE ON "{REQUEST}" FOR EACH ROW '
         "EXECUTE FUNCTION record_gate_request()"
     }
+    for table in (SIGNED, TAKEN_BACK, ERASURE, ROW_ERASURE):
+        made[table, "record_gate"] = (
+            f'BEFORE INSERT ON "{table}" FOR EACH STATEMENT EXECUTE FUNCTION record_gate_signature()'
+        )
     for table, steps in guarded():
         told = ", ".join(f"'{','.join(step.sources)}', '{step.target}', '{step.gate}'" for step in steps)
         made[table, "record_gate"] = (

@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from functools import wraps
 from typing import Any
 
-from django.db import models
+from django.apps import apps
+from django.contrib.auth import get_permission_codename
+from django.db import connections, models, transaction
 from django.db.migrations.operations import RunPython, RunSQL, SeparateDatabaseAndState
 from django.db.migrations.operations.base import OperationCategory
+from django.db.models import CharField, Exists, OuterRef
+from django.db.models.functions import Cast
 
 from governance import context
 from governance.errors import RecordIncomplete
@@ -89,16 +93,65 @@ class _Found(Table):
 def _record_as_found(vendor: str, cursor: Any, table: Table) -> None:
     """Insert the rows into an empty table beside theirs, whose trigger records them under their own kind."""
     maker = MAKERS[vendor]
-    found = _Found(model=table.model, left_out=table.left_out, hidden=table.hidden)
     key, entry = maker.as_recorded(table)[0], RecordEntry._meta.db_table
+    unknown = f"NOT EXISTS (SELECT 1 FROM {entry} e WHERE e.object_id = {key} AND e.kind = %s)"  # noqa: S608 - our names
+    _put(maker, cursor, table, unknown, [table.kind])
+
+
+def _put(maker: Any, cursor: Any, table: Table, which: str, params: list[Any]) -> None:
+    """Record the rows r of which this SQL is true as if they had just been inserted."""
+    found = _Found(model=table.model, left_out=table.left_out, hidden=table.hidden)
     cursor.execute(f'CREATE TABLE {found.name} AS SELECT * FROM "{table.name}" WHERE 1 = 0')  # noqa: S608 - our names
     maker.record_inserts(cursor, found)
     cursor.execute(
         f'INSERT INTO {found.name} SELECT r.* FROM "{table.name}" r '  # noqa: S608 - names of tables
-        f"WHERE NOT EXISTS (SELECT 1 FROM {entry} e WHERE e.object_id = {key} AND e.kind = %s)",
-        [table.kind],
+        f"WHERE {which}",
+        params,
     )
     cursor.execute(f"DROP TABLE {found.name}")
+
+
+def put_declared_on_record(using: str) -> None:
+    """What permissions mean is on record too, though Django makes the first of these rows before triggers can stand.
+
+    Only rows that a model declares are recorded as found: one that somebody inserted past the record stays extra.
+    """
+    from django.contrib.auth.models import Permission
+    from django.contrib.contenttypes.models import ContentType
+
+    connection = connections[using]
+    tables = {table.kind: table for table in captured()}
+    said = context.acting(
+        user=None, door=context.current().door or "command", reason="made by Django while migrating",
+        account=context.current().account,
+    )  # fmt: skip
+    with said, transaction.atomic(using=using), connection.cursor() as cursor:
+        for model, declared in ((ContentType, _declared_types()), (Permission, _declared_permissions())):
+            table = tables[model._meta.label_lower]
+            keys = [row.pk for row in _unrecorded(model, using) if row.natural_key() in declared]
+            if keys:
+                marks = ", ".join(["%s"] * len(keys))
+                _put(MAKERS[connection.vendor], cursor, table, f'r."{table.key}" IN ({marks})', keys)
+
+
+def _unrecorded(model: Any, using: str) -> Any:
+    entries = RecordEntry.objects.filter(kind=model._meta.label_lower, object_id=Cast(OuterRef("pk"), CharField()))
+    return model.objects.using(using).filter(~Exists(entries))
+
+
+def _declared_types() -> set[tuple[str, ...]]:
+    return {(model._meta.app_label, str(model._meta.model_name)) for model in apps.get_models()}
+
+
+def _declared_permissions() -> set[tuple[str, ...]]:
+    return {
+        (codename, model._meta.app_label, str(model._meta.model_name))
+        for model in apps.get_models()
+        for codename in (
+            *(get_permission_codename(action, model._meta) for action in model._meta.default_permissions),
+            *(codename for codename, _ in model._meta.permissions),
+        )
+    }
 
 
 @contextmanager

@@ -12,14 +12,12 @@ from typing import Any
 from governance.context import Acting
 from governance.models.record import Erasure, RecordEntry, RecordValues, RowErasure, SealedEntry
 from governance.models.retention import LegalHold, RecordArchive
-from governance.record import guards
+from governance.record import guards, vouching
 from governance.record.tables import Table, append_only, captured, emptied, readable_histories
 
 ENTRY, VALUES, ERASURE = RecordEntry._meta.db_table, RecordValues._meta.db_table, Erasure._meta.db_table
 HOLD, ARCHIVE, SEALED = LegalHold._meta.db_table, RecordArchive._meta.db_table, SealedEntry._meta.db_table
 ROW_ERASURE = RowErasure._meta.db_table
-# Local to its transaction, so that a connection never acts for the person who used it before.
-SETTING = "workbench.context"
 
 # One row of each image: the key of the object, and the columns before and after. What was updated stands in both tables
 # in the same order, so that a changed key does not part the two.
@@ -86,7 +84,7 @@ CREATE OR REPLACE FUNCTION record_change() RETURNS trigger LANGUAGE plpgsql SECU
 SET search_path = {{schema}}, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_nestloop = off AS $record$
 DECLARE
-    acting jsonb := coalesce(nullif(current_setting('{SETTING}', true), ''), '{{{{}}}}')::jsonb;
+    acting jsonb := record_said();
     actor text := acting ->> 'actor_id';
     actor_name text := coalesce(acting ->> 'actor', 'db:' || session_user);
     because text := coalesce(acting ->> 'reason', '');
@@ -273,17 +271,20 @@ EVENTS = (
 )
 FUNCTIONS = (
     CAPTURE, KEEP, KEEP_WHOLE, KEEP_VALUES, HOLD_ERASURE, DROP_VALUES, KEEP_HISTORY, KEEP_EMPTIED, HOLD_ROW,
-    *guards.FUNCTIONS,
+    *vouching.FUNCTIONS, *guards.FUNCTIONS,
 )  # fmt: skip
+CAPTURING = {"record_said", "record_change"}
+"""Functions that recording a change needs."""
 
 
-def say(acting: Acting) -> str:
-    """The context as the triggers read it."""
+def say(acting: Acting, *, transaction: str) -> str:
+    """The context as the triggers read it in the transaction with this number, after its digest."""
     said = {
         "actor_id": acting.user_id, "actor": acting.name, "door": acting.door,
         "request_id": acting.request_id, "reason": acting.reason,
     }  # fmt: skip
-    return json.dumps(said)
+    text = json.dumps(said)
+    return vouching.digest(text, transaction=transaction) + text
 
 
 def triggers() -> dict[tuple[str, str], str]:
@@ -374,7 +375,9 @@ def _statement(table: str, function: str) -> str:
 def install(cursor: Any) -> None:
     """Make the functions and every trigger anew. The caller holds a transaction."""
     remove(cursor)
-    for function in _functions(cursor):
+    cursor.execute(vouching.MAKE_TABLE)
+    vouching.give_key(cursor)
+    for function in _functions(cursor).values():
         cursor.execute(function)
     for (table, name), rest in triggers().items():
         cursor.execute(f"CREATE TRIGGER {name} {rest}")
@@ -384,11 +387,13 @@ def install(cursor: Any) -> None:
 def install_for_now(cursor: Any, tables: Sequence[Table]) -> None:
     """Record these tables as a migration finds them: new ones have no trigger yet, and others may have an older one."""
     wanted = {(table.name, name): _capture(table, event, rows) for table in tables for name, event, rows in EVENTS}
-    standing = _standing(cursor)
-    if all(standing.get(place) == _as_told(place[1], rest) for place, rest in wanted.items()):
+    standing, older = _standing(cursor), _older_functions(cursor)
+    if all(standing.get(place) == _as_told(place[1], rest) for place, rest in wanted.items()) and not older & CAPTURING:
         return
-    for function in _functions(cursor):
-        if "FUNCTION record_change(" in function:
+    cursor.execute(vouching.MAKE_TABLE)
+    vouching.give_key(cursor)
+    for name, function in _functions(cursor).items():
+        if name in CAPTURING:
             cursor.execute(function)
     for (table, name), rest in wanted.items():
         cursor.execute(f'DROP TRIGGER IF EXISTS {name} ON "{table}"')
@@ -407,11 +412,23 @@ def _as_told(name: str, rest: str) -> str:
     return f"CREATE TRIGGER {name} {rest}".replace('"', "")
 
 
-def _functions(cursor: Any) -> list[str]:
+def _functions(cursor: Any) -> dict[str, str]:
+    """Name → SQL of each function."""
     cursor.execute("SELECT quote_ident(current_schema())")
     schema = cursor.fetchone()[0]
-    functions = (*FUNCTIONS, _erase(), _empty())
-    return [function.format(schema=schema) if "{schema}" in function else function for function in functions]
+    made = [
+        function.format(schema=schema) if "{schema}" in function else function
+        for function in (*FUNCTIONS, _erase(), _empty())
+    ]
+    return {function.split("FUNCTION ", 1)[1].split("(", 1)[0]: function for function in made}
+
+
+def _older_functions(cursor: Any) -> set[str]:
+    """Functions that are gone, or not what they should be."""
+    cursor.execute("SELECT proname, prosrc FROM pg_proc WHERE proname LIKE 'record\\_%'")
+    sources = dict(cursor.fetchall())
+    wanted = _functions(cursor)
+    return {name for name, function in wanted.items() if sources.get(name) != function.split("$record$")[1]}
 
 
 def remove(cursor: Any) -> None:
@@ -428,12 +445,10 @@ def missing(cursor: Any) -> list[str]:
         for (table, name), rest in triggers().items()
         if standing.get((table, name)) != _as_told(name, rest)
     ]
-    cursor.execute("SELECT proname, prosrc FROM pg_proc WHERE proname LIKE 'record\\_%'")
-    sources = dict(cursor.fetchall())
-    for function in _functions(cursor):
-        name, body = function.split("FUNCTION ", 1)[1].split("(", 1)[0], function.split("$record$")[1]
-        if sources.get(name) != body:
-            gone.append(f"function {name}")
+    gone += [f"function {name}" for name in _older_functions(cursor)]
+    # Asked last: a question to a function that is not there would end the transaction.
+    if not gone and not vouching.knows_key(cursor):
+        gone.append("this application's key, which comes of WORKBENCH_SECRET_KEY")
     return sorted(gone)
 
 

@@ -13,7 +13,7 @@ from django.db import connection
 
 from governance.errors import InvalidInput
 from governance.models.record import RecordEntry, RecordValues
-from governance.record import tables
+from governance.record import tables, vouching
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 WRITTEN_BY_TRIGGERS = (RecordEntry, RecordValues)
@@ -40,7 +40,9 @@ def statements(*, owner: str, application: str) -> list[str]:
     for table in _tables():
         made.append(f'ALTER TABLE "{table}" OWNER TO "{owner}"')
         rights = "SELECT" if table in by_triggers else "SELECT, INSERT" if table in growing else ORDINARY
-        made.append(f'GRANT {rights} ON "{table}" TO "{application}"')
+        if table != vouching.TABLE:
+            made.append(f'GRANT {rights} ON "{table}" TO "{application}"')
+    made.append(f'GRANT EXECUTE ON FUNCTION record_context_fingerprint() TO "{application}"')
     sequences = f'GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA {_schema()} TO "{application}"'
     return [*made, sequences]
 

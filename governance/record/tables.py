@@ -41,11 +41,11 @@ class Foreign:
 
 
 OUR_APPS = frozenset({"governance", "workbench", "labeling", "training"})
-# What the permissions of a role mean. Django writes them itself after each migration.
-MEANINGS = frozenset({"auth.permission", "contenttypes.contenttype"})
 # Tables of Django and allauth that decide who may do what, and who is who. When something was used last is no change.
 FOREIGN = {
     "auth.group": Foreign(),
+    "auth.permission": Foreign(),
+    "contenttypes.contenttype": Foreign(),
     "account.emailaddress": Foreign(),
     "mfa.authenticator": Foreign(derived_columns=("last_used_at",), hidden_columns=("data",)),
     "socialaccount.socialaccount": Foreign(derived_columns=("last_login",), hidden_columns=("extra_data",)),
@@ -120,16 +120,12 @@ def table_names() -> frozenset[str]:
 
 @cache
 def ours() -> tuple[str, ...]:
-    """Tables that are not on record and yet decide what is done: work that waits, and what permissions mean.
+    """Tables that are not on record and yet decide what is done, as work that waits does.
 
     Where the database can tell, only this application writes them.
     """
-    kept = {model._meta.db_table for model in apps.get_models() if model._meta.managed and _is_ours(model)}
-    return tuple(sorted(kept - table_names()))
-
-
-def _is_ours(model: type[models.Model]) -> bool:
-    return model._meta.app_label in OUR_APPS or model._meta.label_lower in MEANINGS
+    own = (model for model in apps.get_models() if model._meta.managed and model._meta.app_label in OUR_APPS)
+    return tuple(sorted({model._meta.db_table for model in own} - table_names()))
 
 
 def _captured_models() -> Iterator[type[models.Model]]:

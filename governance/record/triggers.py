@@ -70,6 +70,7 @@ def after_migrations(using: str, **_: Any) -> None:
     global _are_down
     if _are_down and is_there(connections[using]) and missing(using):
         install(using)
+        migrating.put_declared_on_record(using)
     _are_down = False
 
 

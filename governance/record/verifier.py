@@ -1532,8 +1532,17 @@ def archived_entry(row: Mapping[str, Any]) -> dict[str, Any]:
 # -- the command line -----------------------------------------------------------------------------------------
 
 
+SIGNED, BROKEN, NOT_CHECKED, SIGNER_UNKNOWN = range(4)
+STATUS = {
+    SIGNED: "everything holds, signed by a key that you gave or that it vouches for",
+    BROKEN: "something does not hold",
+    NOT_CHECKED: "nothing could be checked",
+    SIGNER_UNKNOWN: "everything holds in itself, and no key was given to show who signed it",
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0 everything holds, 1 something does not, 2 nothing could be checked."""
+    """The exit status, one of `STATUS`."""
     options = _parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -1544,12 +1553,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             outcome = _checked(file, Path(options.bundle), keys, held, max(1, options.faults))
     except (OSError, Refused) as error:
         sys.stderr.write(f"Nothing could be checked: {_plain(error, 400)}\n")
-        return 2
+        return NOT_CHECKED
     except KeyboardInterrupt:
         sys.stderr.write("Stopped before everything was checked.\n")
-        return 2
+        return NOT_CHECKED
     sys.stdout.write(as_json(outcome) if options.json else as_text(options.bundle, outcome))
-    return 0 if outcome.holds else 1
+    if not outcome.holds:
+        return BROKEN
+    return SIGNED if outcome.trusted else SIGNER_UNKNOWN
 
 
 def _checked(file: BinaryIO, path: Path, keys: list[str], held: list[OutsideCopy], most: int) -> Outcome:
@@ -1563,7 +1574,8 @@ def _checked(file: BinaryIO, path: Path, keys: list[str], held: list[OutsideCopy
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="verify.py", description="Check an evidence bundle from the Workbench's record, without any network."
+        prog="verify.py", description="Check an evidence bundle from the Workbench's record, without any network.",
+        epilog="Exit status: " + "; ".join(f"{number} {words}" for number, words in STATUS.items()) + ".",
     )
     parser.add_argument("bundle", metavar="BUNDLE.zip", help="or ARCHIVE.parquet, with ARCHIVE.json beside it")
     parser.add_argument(

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import template
 from django.contrib import admin
+from django.db.models import JSONField
 from django.urls import NoReverseMatch, reverse
 
 from governance.portal import content, marks, svg
@@ -18,6 +19,8 @@ register.simple_tag(marks.progress)
 register.simple_tag(marks.bars)
 register.simple_tag(svg.sparkline)
 register.simple_tag(content.word_diff)
+register.simple_tag(content.value_in_words)
+register.simple_tag(content.difference)
 register.simple_tag(content.messages_thread)
 register.simple_tag(content.history_entries)
 
@@ -30,12 +33,20 @@ def json_pretty(value: Any) -> str:
 
 @register.simple_tag(takes_context=True)
 def readonly_contents(context: Any, field: Any) -> str:
-    """A read-only value of a form; a row is linked only where its page opens for this person."""
+    """A read-only value of a form, JSON in words; a row is linked only where its page opens for this person."""
     row = _row_in(field)
     desk = admin.site._registry.get(type(row)) if row is not None else None
     if desk is not None and not desk.has_view_permission(context["request"], row):
         return str(row)
-    return field.contents()  # type: ignore[no-any-return]
+    document = _document_in(field)
+    return content.shown(document) if document else field.contents()
+
+
+def _document_in(field: Any) -> Any:
+    """The value of a read-only field that holds JSON; None for any other."""
+    name, row = field.field["field"], field.form.instance
+    known = {one.name for one in row._meta.concrete_fields if isinstance(one, JSONField)}
+    return getattr(row, name) if name in known else None
 
 
 def _row_in(field: Any) -> Any:

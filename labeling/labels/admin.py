@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from governance.admin_base import DeskAdmin, ReasonForm, Step
+from governance.portal import content
 from governance.portal.marks import chip
 from labeling.labels import services
 from labeling.labels.models import CanonicalLabel
@@ -105,7 +106,7 @@ class CanonicalLabelAdmin(DeskAdmin):
 
     @admin.display(description="Answer")
     def answer(self, label: CanonicalLabel) -> str:
-        return Truncator(str(label.content)).chars(80)
+        return Truncator(content.in_a_line(label.content.shown)).chars(80)
 
     @admin.display(description="Confidence", ordering="confidence")
     def confidence_chip(self, label: CanonicalLabel) -> SafeString:

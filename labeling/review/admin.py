@@ -181,7 +181,7 @@ class QAPairAdmin(DeskAdmin):
 
     @admin.display(description="Answer")
     def answer_start(self, pair: QAPair) -> SafeString:
-        text = str(pair.answer) if pair.answer else pair.error
+        text = content.in_a_line(pair.answer.shown) if pair.answer else pair.error
         shown = text if len(text) <= 80 else f"{text[:80]}…"
         return format_html('<span class="{}">{}</span>', "" if pair.answer else "muted", shown or "none yet")
 

@@ -69,6 +69,9 @@ ATTACKS = [
     "CREATE TRIGGER own BEFORE INSERT ON governance_person EXECUTE FUNCTION record_keep_whole()",
     "CREATE TABLE governance_own (id int)",
     "SET session_replication_role = replica",
+    "SELECT * FROM record_context_key",
+    "UPDATE record_context_key SET fingerprint = 'x'",
+    "SELECT record_said()",
     "ALTER TABLE governance_recordentry OWNER TO {application}",
     "GRANT UPDATE ON governance_recordentry TO {application}; UPDATE governance_recordentry SET door = 'admin'",
 ]

@@ -108,6 +108,19 @@ def test_its_page_says_at_once_that_its_content_changed_and_opening_it_changes_n
     assert asked.state == State.PENDING
 
 
+def test_approving_is_not_offered_in_vain_and_rest_says_why(sheet, other, steward, officer, client):
+    asked = relaxation_of(sheet, steward)
+    client.force_login(officer)
+    change(sheet, steward)
+    approving = [reverse("admin:governance_approvalrequest_step", args=[one.pk, "approve"]) for one in (asked, other)]
+
+    pages = [client.get(page_of(one)).content.decode() for one in (asked, other)]
+    said = [client.get(f"/api/v1/approvals/{one.pk}/").json()["in_vain"] for one in (asked, other)]
+
+    assert [address in page for address, page in zip(approving, pages, strict=True)] == [False, True]
+    assert "changed after it was asked for" in said[0] and said[1] == ""
+
+
 def test_what_was_not_decided_in_time_is_closed_and_counted_too(other, steward, officer, client):
     ApprovalRequest.objects.filter(pk=other.pk).update(expires_at=timezone.now() - timedelta(minutes=1))
     client.force_login(officer)

@@ -6,12 +6,14 @@ import hashlib
 import json
 
 import pytest
+from django.utils import timezone
 
 from governance import constraints, jobs
 from governance.constraints import Terms
 from governance.errors import NotPermitted, UseProhibited
 from governance.exits import EXITS
 from governance.models import ConstraintChange, RecordEntry
+from governance.record import holds
 from governance.uses import ALL_USES, Use, mask_of
 from tests.training.factories import approved, make_dataset, make_pair, make_pairs
 from training import exits
@@ -250,6 +252,58 @@ def test_an_old_file_is_not_handed_out_once_a_row_of_it_may_not_leave(approved_s
         services.open_export(export=export, by=engineer)
 
     assert exported(approved_set, engineer, use="testing").rows == export.rows - 1
+
+
+def clean_up() -> dict[str, int]:
+    job = jobs.enqueue("training.remove-closed-exports", subject=None, by=None)
+    jobs.run(job.pk)
+    job.refresh_from_db()
+    assert job.state == "succeeded", job.error
+    return job.result
+
+
+def test_a_file_that_may_not_leave_is_removed_and_its_row_says_why(approved_set, engineer, api):
+    closed, other = (exported(approved_set, engineer, use=use) for use in (Use.TESTING, Use.TRAINING))
+    paths = [services.path_of(one) for one in (closed, other)]
+    prohibit(approved_set.members.first().pair, Use.TESTING, engineer)
+
+    assert clean_up() == {"removed": 1, "on_hold": 0}
+
+    closed.refresh_from_db()
+    assert [path.exists() for path in paths] == [False, True]
+    assert "constraints have changed since" in closed.file_removed_because
+    entry = RecordEntry.objects.filter(kind="training.export", object_id=str(closed.pk)).with_values().latest("pk")
+    assert (entry.door, entry.said["reason"]) == ("task", closed.file_removed_because)
+    said = api(engineer).get(f"/api/v1/exports/{closed.pk}/").json()
+    assert said["file_removed_because"] == closed.file_removed_because and said["sha256"] == closed.sha256
+    with pytest.raises(ExportGone, match="was removed"):
+        services.open_export(export=closed, by=engineer)
+
+
+def test_what_a_kill_left_over_is_removed_by_the_next_run(approved_set, engineer):
+    export = exported(approved_set, engineer)
+    path = services.path_of(export)
+    bytes_ = path.read_bytes()
+    prohibit(approved_set.members.filter(split="train").first().pair, Use.TRAINING, engineer)
+    clean_up()
+    path.write_bytes(bytes_)
+
+    assert clean_up() == {"removed": 0, "on_hold": 0}
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("kind", ["", "training.export", "training.curateddataset"])
+def test_a_file_on_legal_hold_stays_until_it_is_lifted(approved_set, engineer, officer, kind):
+    export = exported(approved_set, engineer)
+    hold = holds.place_hold(kind=kind, object_id="", reason="matter 12", by=officer)
+    prohibit(approved_set.members.filter(split="train").first().pair, Use.TRAINING, engineer)
+
+    assert clean_up() == {"removed": 0, "on_hold": 1}
+    assert services.path_of(export).exists()
+
+    hold.lifted_at = timezone.now()
+    hold.save(update_fields=["lifted_at"])
+    assert clean_up() == {"removed": 1, "on_hold": 0}
 
 
 def test_the_manifest_names_the_newest_entry_that_the_export_respects(approved_set, engineer):

@@ -37,7 +37,7 @@ class ExportAdmin(DeskAdmin):
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         context = super().page_context(request, row)
-        if row.file_name and row.version.status in USABLE:
+        if row.file_name and row.file_removed_at is None and row.version.status in USABLE:
             url = reverse("training:export-download", args=[row.pk])
             context["object_actions"].append(
                 {"label": "Download", "url": url, "style": "primary", "method": "get"}
@@ -63,4 +63,6 @@ class ExportAdmin(DeskAdmin):
 
 
 def _status(export: Export) -> dict[str, str] | None:
+    if export.file_removed_at is not None:
+        return {"text": "file removed", "kind": "warning"}
     return status_of(export.job) if export.job else None

@@ -21,7 +21,10 @@ from training.exports.models import Export
 
 
 class ExportSerializer(serializers.ModelSerializer):
-    """One file; `file_name`, `sha256` and `manifest` are there once its job is done."""
+    """One file; `file_name`, `sha256` and `manifest` are there once its job is done.
+
+    `file_removed_because`: the file itself is gone, since other rows permit its use now.
+    """
 
     created_by = serializers.StringRelatedField()
 
@@ -29,7 +32,7 @@ class ExportSerializer(serializers.ModelSerializer):
         model = Export
         fields = (
             "id", "version", "use", "format", "embed_files", "file_name", "sha256", "bytes", "rows", "manifest", "job",
-            "created_by", "created_at",
+            "file_removed_at", "file_removed_because", "created_by", "created_at",
         )  # fmt: skip
 
 

@@ -30,6 +30,8 @@ class Export(Tracked):
     sha256 = models.CharField(max_length=64, blank=True)
     bytes = models.PositiveBigIntegerField(default=0)
     rows = models.PositiveIntegerField(default=0)
+    file_removed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    file_removed_because = models.TextField(blank=True, editable=False)
     manifest = models.JSONField(default=dict, blank=True)
     job = models.ForeignKey(Job, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

@@ -14,9 +14,9 @@ from governance.uses import Use
 from training.datasets.rows import members_in
 from training.datasets.selectors import require_usable
 from training.datasets.sources import read_tags
+from training.exports.closing import why_closed
 from training.exports.errors import ExportGone, ExportNotReady, ExportOutdated, ExportRefused, NothingToExport
 from training.exports.models import Export
-from training.exports.settling import permitted_now
 from training.exports.sides import side_for
 from training.exports.writing import JOB, folder_of
 
@@ -61,7 +61,7 @@ def open_export(*, export: Export, by: User) -> IO[bytes]:
     :raises ReauthenticationRequired: `by` last proved who they are too long ago.
     :raises NotUsable: the version is suspended, archived or not approved.
     :raises ExportNotReady: the file is not written.
-    :raises ExportGone: it is no longer there.
+    :raises ExportGone: it is no longer there, or was removed when other rows came to permit the use.
     :raises ExportOutdated: other rows permit the use now.
     """
     if not access.can_see(by, export):
@@ -69,6 +69,8 @@ def open_export(*, export: Export, by: User) -> IO[bytes]:
     require_usable(export.version, "download an export of")
     if not export.file_name:
         raise ExportNotReady(f"The file of “{export}” is not written yet; look at its job.")
+    if export.file_removed_at is not None:
+        raise ExportGone(f"The file of “{export}” was removed: {export.file_removed_because}")
     path = path_of(export)
     if not path.is_file() or path.stat().st_size != export.bytes:
         raise ExportGone(f"The file of “{export}” is no longer there as it was written. Export again.")
@@ -82,13 +84,8 @@ def open_export(*, export: Export, by: User) -> IO[bytes]:
 
 
 def _require_current(export: Export) -> None:
-    members = members_in(export.version, side_for(export.version, Use(export.use)))
-    now = permitted_now(members, Use(export.use)).holding
-    if now.digest != export.manifest["export"].get("rows_digest"):
-        raise ExportOutdated(
-            f"“{export}” holds {export.rows} rows; constraints have changed since, and {now.count} rows permit "
-            f"{Use(export.use).label} now. Export again."
-        )
+    if why := why_closed(export):
+        raise ExportOutdated(why)
 
 
 def path_of(export: Export) -> Path:
