@@ -51,7 +51,7 @@ def people_to_mention(row: Any, typed: str = "") -> list[User]:
 
 def unread_count(user: User) -> int:
     """How many notifications wait unread, counted no further than to `UNREAD_SHOWN`."""
-    return Notification.objects.filter(account=user, read_at=None)[:UNREAD_SHOWN].count()
+    return Notification.objects.filter(account=user, read_at=None).order_by()[:UNREAD_SHOWN].count()
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     jobs = Job.objects.visible_to(user).filter(state__in=["queued", "running"])
     return frame | {
         "navigation": navigation_for(request, counts),
-        "running_jobs_count": jobs[:COUNT_AT_MOST].count(),
+        "running_jobs_count": jobs.order_by()[:COUNT_AT_MOST].count(),
         "approvals_waiting_count": counts.get(APPROVALS, 0),
         "unread_count": unread_count(user),
     }
