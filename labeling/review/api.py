@@ -271,11 +271,14 @@ class PairViewSet(ConstrainedActions, ScopedViewSet):
     @extend_schema(request=NextSerializer, responses=PairSerializer(many=True))
     @action(detail=False, methods=["post"], pagination_class=None, filterset_class=None)
     def next(self, request: Request) -> Response:
-        """Claim the next undecided pairs of a Training Sheet that nobody else is at work on; none: nothing is left."""
+        """Claim the next undecided pairs of a Training Sheet that nobody else is at work on, yours first.
+
+        An empty list: nothing is left.
+        """
         asked = self.valid(NextSerializer)
         wanted = [QAPair.Status.FLAGGED] if asked["flagged"] else list(OPEN)
         rows = self.get_queryset().filter(training_sheet=asked["training_sheet"], status__in=wanted)
-        taken = claims.take_next(pairs=rows.order_by("position"), by=request.user, count=asked["count"])
+        taken = claims.take_next(pairs=assignments.in_order_for(request.user, rows), by=request.user, count=asked["count"])
         return Response(self.get_serializer(taken, many=True).data)
 
     def claimed(self, claim: PairClaim) -> Any:

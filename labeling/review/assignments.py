@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import Group
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Case, Count, Exists, OuterRef, QuerySet, When
 
 from governance import access
 from governance.models import User
@@ -32,6 +32,12 @@ def nobodys(pairs: QuerySet[QAPair]) -> QuerySet[QAPair]:
 def given(pairs: QuerySet[QAPair]) -> QuerySet[QAPair]:
     """Those of `pairs` that were given to somebody."""
     return pairs.filter(Exists(_given()))
+
+
+def in_order_for(user: User, pairs: QuerySet[QAPair]) -> QuerySet[QAPair]:
+    """By whose they are, then by position: those of `user`, nobody's, those of others."""
+    whose = Case(When(Exists(_given().filter(account=user)), then=0), When(~Exists(_given()), then=1), default=2)
+    return pairs.order_by(whose, "position")
 
 
 def _given() -> QuerySet[PairAssignment]:

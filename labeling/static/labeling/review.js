@@ -76,6 +76,7 @@ function showAhead(told) {
     const {page} = ahead;
     ahead.claim.stop();
     ahead = null;
+    formOf(page).dataset.taken = told.taken;  // renewed with the decision
     page.querySelector("[data-progress-sentence]").textContent = told.sentence;
     page.querySelector("[data-progress-bar]").replaceChildren(...parsed(told.bar).body.childNodes);
     show(page, told.address);
