@@ -33,7 +33,9 @@ State = Finding.State
 SCHEMA = {"type": "object", "properties": {"label": {"enum": ["card", "refund"]}}, "required": ["label"]}
 CARD, MAIL = "4111 1111 1111 1111", "jane.doe@acme-mail.io"
 PLAIN = sentences(6, seed=5)
-TEXTS = [PLAIN[0], f"my card {CARD} does not work", f"write to {MAIL}, you idiot", PLAIN[1], reworded(PLAIN[1]), PLAIN[0]]
+TEXTS = [
+    PLAIN[0], f"my card {CARD} does not work", f"write to {MAIL}, you idiot", PLAIN[1], reworded(PLAIN[1]), PLAIN[0],
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -554,7 +556,8 @@ def test_duplicates_and_personal_data_in_a_large_training_sheet(world, expert):
     jobs.run_waiting()
     keep_proof("quality", "Planted duplicates and personal data are found, and constraints only become stricter", {
         **said, "personal data planted": len(spots), "personal data found": len(personal & set(spots)),
-        "personal data wrong": len(personal - set(spots)), "seconds": round((job.finished_at - job.started_at).total_seconds()),
+        "personal data wrong": len(personal - set(spots)),
+        "seconds": round((job.finished_at - job.started_at).total_seconds()),
         "constraints tightened": ConstraintChange.objects.filter(direction="tightened").count() - before,
         "constraints made looser": ConstraintChange.objects.exclude(direction="tightened").count(),
     })  # fmt: skip
