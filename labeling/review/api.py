@@ -278,7 +278,8 @@ class PairViewSet(ConstrainedActions, ScopedViewSet):
         asked = self.valid(NextSerializer)
         wanted = [QAPair.Status.FLAGGED] if asked["flagged"] else list(OPEN)
         rows = self.get_queryset().filter(training_sheet=asked["training_sheet"], status__in=wanted)
-        taken = claims.take_next(pairs=assignments.in_order_for(request.user, rows), by=request.user, count=asked["count"])
+        rows = assignments.in_order_for(request.user, rows)
+        taken = claims.take_next(pairs=rows, by=request.user, count=asked["count"])
         return Response(self.get_serializer(taken, many=True).data)
 
     def claimed(self, claim: PairClaim) -> Any:

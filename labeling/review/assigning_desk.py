@@ -120,7 +120,7 @@ def take_back_selected(desk: Any, request: HttpRequest, queryset: QuerySet[QAPai
 
 
 def _told(
-    desk: Any, request: HttpRequest, queryset: QuerySet[QAPair], people: list[User], *, keep: bool
+    desk: Any, request: Any, queryset: QuerySet[QAPair], people: list[User], *, keep: bool
 ) -> HttpResponse | None:
     outcome = assigning.assign_pairs(pairs=queryset, people=people, by=request.user, keep=keep)
     if isinstance(outcome, Job):

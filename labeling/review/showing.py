@@ -27,6 +27,7 @@ KEYS = {
     "skip": ("Skip to the next pair", "s"),
     "previous": ("Previous pair", "p"),
     "undo": ("Undo your last decision here", "u"),
+    "stricter": ("Accept the stricter constraint that the quality check proposes", "t"),
 }
 
 
