@@ -327,13 +327,18 @@ def _visible_pair(request: HttpRequest, pk: UUID) -> QAPair:
 @portal_page(VIEW)
 @require_GET
 def pair_source(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """The source item of a pair, as far as the pair was made from it; the page fetches it once it is shown."""
+    """The source item of a pair, as far as the pair was made from it: a page, or the part that the desk fetches."""
     pair = _visible_pair(request, pk)
     try:
         item, note = source_of(pair)
     except WorkbenchError as error:
         item, note = [], error.message
-    return render(request, "labeling/review_source.html", {"item": item, "note": note, "ref": pair.item_ref})
+    context = {"title": f"Source of {pair.item_ref}", "item": item, "note": note}
+    if "X-Part" in request.headers:
+        return render(request, "labeling/review_source.html", context)
+    back = f"{reverse('labeling:review-pair', args=[pair.training_sheet_id])}?pair={pair.pk}"
+    crumbs = [{"label": "Review desk", "url": reverse("labeling:review")}, {"label": pair.item_ref, "url": back}]
+    return render_page(request, "labeling/review_source_page.html", context | {"breadcrumbs": crumbs})
 
 
 @portal_page(VIEW)

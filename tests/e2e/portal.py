@@ -82,6 +82,15 @@ PICTURE = "return Array.from(document.images).some((image) => image.complete && 
 SHOWN_TEXT = "return document.body.innerText.replace(/\\s+/g, ' ')"
 OPEN_THE_MENU = "document.querySelectorAll('details[data-menu]').forEach((menu) => menu.setAttribute('open', ''))"
 
+OVERFLOW = """
+const wide = document.documentElement.scrollWidth - window.innerWidth;
+if (wide <= 1) return "";
+const out = Array.from(document.querySelectorAll("main *, #content *, header *")).find((one) => {
+    const box = one.getBoundingClientRect();
+    return box.right > window.innerWidth + 1 && box.width > 0 && getComputedStyle(one).position !== "fixed";
+});
+return `${wide} px too wide` + (out ? `, from <${out.tagName.toLowerCase()} class="${out.className}">` : "");
+"""
 
 class NotOnPage(AssertionError):
     """Somebody looking at the page would not find it."""
@@ -129,7 +138,7 @@ class Portal:
             self.user = username
             for cookie in self.sessions.get(username, []):
                 self.browser.add_cookie(cookie)
-            self.browser.get(self.site.url)
+        self.browser.get(self.site.url)  # whatever a walk has left open
         if username not in self.sessions:
             self.fill("Username", username)
             self.fill("Password", self.site.passwords[username])
@@ -138,6 +147,10 @@ class Portal:
         self.go("Overview")
 
     # -- what is there ------------------------------------------------------------------------------------
+
+    def too_wide(self) -> str:
+        """What of this page does not fit its window; nothing where it fits."""
+        return str(self.browser.execute_script(OVERFLOW))
 
     @property
     def text(self) -> str:

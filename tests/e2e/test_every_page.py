@@ -46,15 +46,6 @@ const ask = async (address) => {
 };
 Promise.all(addresses.map(ask)).then(done, (error) => done(String(error)));
 """
-OVERFLOW = """
-const wide = document.documentElement.scrollWidth - window.innerWidth;
-if (wide <= 1) return "";
-const out = Array.from(document.querySelectorAll("main *, #content *, header *")).find((one) => {
-    const box = one.getBoundingClientRect();
-    return box.right > window.innerWidth + 1 && box.width > 0 && getComputedStyle(one).position !== "fixed";
-});
-return `${wide} px too wide` + (out ? `, from <${out.tagName.toLowerCase()} class="${out.className}">` : "");
-"""
 THEME = "document.documentElement.dataset.theme = arguments[0]"
 NO_PAGES = re.compile(r"/(logout|download|file|pair-file|schema)/|/static/|/export/|label-export|do/cancel")
 LEAFING = {"_changelist_filters", "_popup", "_to_field", "page", "after", "pair", "queue", "status"}
@@ -150,7 +141,7 @@ class Inspector:
     def fits(self, address: str, width: int) -> None:
         metrics: dict[str, Any] = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
         self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-        if wide := self.browser.execute_script(OVERFLOW):
+        if wide := self.portal.too_wide():
             self.fault(address, f"at {width} px: {wide}")
 
     def passes_axe(self, address: str, theme: str, rules: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+from governance.portal.theme import COOKIE as THEME_COOKIE
 from tests.e2e.outlines import NAME
 from tests.e2e.portal import Portal
 from tests.e2e.site import PROJECT
@@ -24,7 +25,6 @@ ASK = """
 const [address, done] = arguments;
 fetch(address, {headers: {Accept: "application/json"}}).then((answer) => answer.json()).then(done, String);
 """
-WIDE = "return document.documentElement.scrollWidth - window.innerWidth"
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +40,10 @@ def look(request, portal: Portal):
     portal.log_in(EXPERT)
     metrics: dict[str, Any] = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     portal.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    portal.browser.execute_script("localStorage.setItem('theme', arguments[0])", theme)
+    portal.browser.add_cookie({"name": THEME_COOKIE, "value": theme})
     portal.browser.get_log("browser")
     yield f"{theme}-{width}"
-    portal.browser.execute_script("localStorage.removeItem('theme')")
+    portal.browser.delete_cookie(THEME_COOKIE)
     portal.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
@@ -97,7 +97,7 @@ def label_of(portal: Portal, ref: str, label_type: str) -> Any:
 def save(portal: Portal, look: str, name: str, ref: str) -> None:
     """Save, after a look: nothing on the console, nothing wider than the window."""
     portal.picture(f"{name}-{look}")
-    assert portal.browser.execute_script(WIDE) <= 1
+    assert portal.too_wide() == ""
     portal.click("Save and next")
     portal.sees(f"Saved {ref}")
     assert [message["message"] for message in portal.browser.get_log("browser")] == []

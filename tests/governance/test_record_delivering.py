@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -166,7 +167,8 @@ def test_object_storage_gets_each_checkpoint_under_its_number(receiver, settings
     [(path, headers, body)] = sent
     assert path.startswith(f"/proofs/workbench/{sealing.file_name(checkpoint.number)}")
     assert headers["Authorization"].startswith("AWS4-HMAC-SHA256")
-    assert json.dumps(sealing.outside_copy(checkpoint)).encode() in body
+    whole = re.sub(rb"\r\n[0-9a-f]+(?:;[^\r]*)?\r\n", b"", body)  # a long one is signed in pieces
+    assert json.dumps(sealing.outside_copy(checkpoint)).encode() in whole
 
 
 def test_object_storage_that_refuses_is_named(receiver, settings, monkeypatch):

@@ -238,7 +238,7 @@ def test_holds_are_placed_by_officers_with_a_reason_on_what_is_on_record(officer
     with pytest.raises(ReasonRequired):
         holds.place_hold(kind="", object_id="", reason=" ", by=officer)
     with pytest.raises(InvalidInput):
-        holds.place_hold(kind="auth.permission", object_id="", reason="x", by=officer)
+        holds.place_hold(kind="sessions.session", object_id="", reason="x", by=officer)
     with pytest.raises(InvalidInput):
         holds.place_hold(kind="", object_id="1", reason="x", by=officer)
 

@@ -59,7 +59,7 @@ class Auditor:
         except CannotBundle as error:
             return [str(error)], {}
         command = [
-            sys.executable, "-I", "-S", str(Path(verifier.__file__)), str(path), "--json", "--faults", "1000",
+            sys.executable, "-I", "-S", str(Path(verifier.__file__)), str(path), "--json", "--faults", "5000",
             "--key", self.public_key, "--checkpoint", *map(str, sorted(self.kept.iterdir())),
         ]  # fmt: skip
         said = json.loads(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
@@ -89,7 +89,7 @@ def try_once(way: str, chance: random.Random, auditor: Auditor) -> list[str]:
     with transaction.atomic():
         with triggers.lifted():
             tampered = getattr(Owner(chance), way)()
-        inside = [str(fault) for fault in verification.verify(most=1_000).faults]
+        inside = [str(fault) for fault in verification.verify(most=5_000).faults]
         outside, facts = auditor.check()
         transaction.set_rollback(True)
     missed, named = [], names(tampered)

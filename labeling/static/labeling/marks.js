@@ -52,7 +52,7 @@
         }
 
         palette() {
-            const box = make("div", {className: "palette", role: "group", aria: {label: "Class"}});
+            const box = make("div", {className: "class-palette", role: "group", aria: {label: "Class"}});
             this.told.classes.forEach((one, place) => {
                 const swatch = make("span", {className: "swatch"});
                 swatch.style.background = one.colour;

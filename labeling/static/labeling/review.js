@@ -140,7 +140,7 @@ function dropAhead() {
 async function fetchSource() {
     const section = document.querySelector("[data-source-url]");
     if (!section) return;
-    const answer = await fetch(section.dataset.sourceUrl, {credentials: "same-origin"}).catch(() => null);
+    const answer = await fetch(section.dataset.sourceUrl, {credentials: "same-origin", headers: {"X-Part": "source"}}).catch(() => null);
     if (answer?.ok && !answer.redirected) section.querySelector("[data-source]").innerHTML = await answer.text();
 }
 
