@@ -329,7 +329,7 @@ def test_a_list_of_sheets_needs_the_same_queries_however_long(steward, approver,
     for number in range(4):
         draft_sheet(steward, name=f"S{number}")
 
-    with django_assert_max_num_queries(17):
+    with django_assert_max_num_queries(20):
         assert client.get(url).context["cl"].result_count == 4
 
 

@@ -36,8 +36,10 @@ def suspend_affected(change: ConstraintChange) -> None:
 def _suspend_prohibited(members: Q, why: Callable[[DatasetVersion], str]) -> int:
     """Suspend usable versions of which one of these members no longer permits the use of its side."""
     reached = DatasetMember.objects.filter(members, version__status__in=USABLE)
-    found = _of_purpose(reached, CuratedDataset.Purpose.EVALUATION, {side: SIDE_USES[TEST] for side in SIDE_USES})
-    found |= _of_purpose(reached, CuratedDataset.Purpose.TRAINING, SIDE_USES)
+    found: set[UUID] = set()
+    for purpose, side in reached.order_by().values_list("version__dataset__purpose", "split").distinct():
+        use = SIDE_USES[TEST if purpose == CuratedDataset.Purpose.EVALUATION else side]
+        found |= _prohibited(reached.filter(split=side, version__dataset__purpose=purpose), use)
     versions = list(DatasetVersion.objects.select_for_update().filter(pk__in=found, status__in=USABLE))
     for version in versions:
         suspend(version, why(version))
@@ -76,14 +78,10 @@ def suspend(version: DatasetVersion, reason: str) -> None:
         version.save(update_fields=["status", "status_reason"])
 
 
-def _of_purpose(reached: QuerySet[DatasetMember], purpose: str, uses: dict[str, Use]) -> set[UUID]:
-    """Versions of this purpose with a reached member that no longer permits the use of its side."""
-    versions: set[UUID] = set()
-    for side, use in uses.items():
-        rows = reached.filter(split=side, version__dataset__purpose=purpose)
-        lost = rows.exclude(pk__in=rows.permitting(use).values("pk"))  # type: ignore[attr-defined]
-        versions |= set(lost.order_by().values_list("version", flat=True).distinct())
-    return versions
+def _prohibited(rows: QuerySet[DatasetMember], use: Use) -> set[UUID]:
+    """Versions that one of these members no longer permits to be used so."""
+    lost = rows.exclude(pk__in=rows.permitting(use).values("pk"))  # type: ignore[attr-defined]
+    return set(lost.order_by().values_list("version", flat=True).distinct())
 
 
 def _reached_by(change: ConstraintChange) -> Q:
