@@ -246,6 +246,7 @@ READERS = {
     "labeling/labels/views.py": "the labelling tool, where experts read",
     "labeling/labels/api.py": "labels, to those who may see their Sheet",
     "labeling/labels/admin.py": "labels, to those who may see their Sheet",
+    "labeling/annotating/item_actions.py": "the labelling tool by REST, where experts read",
     "labeling/quality/texts.py": "looks for what may not be in it; keeps places, and says none of it",
     "labeling/quality/checking.py": "the same",
     "labeling/review/opening.py": "says what changed meanwhile, to the reviewer",

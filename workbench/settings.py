@@ -368,7 +368,7 @@ if CELERY_BROKER_URL.startswith("filesystem"):
         "data_folder_in": str(BROKER_FOLDER / "queue"),
         "data_folder_out": str(BROKER_FOLDER / "queue"),
         "control_folder": str(BROKER_FOLDER / "control"),
-        "polling_interval": 0.05,
+        "polling_interval": 0.2,
     }
 else:
     # A broker that is away must not hold up a request: the job row is the truth, the sweep wakes it later.
