@@ -19,7 +19,7 @@ from tests.together import pytest_xdist_make_scheduler as pytest_xdist_make_sche
 choose_examples()
 # Modules that look at pages and files, and count the queries of lists: alike on any database.
 ONE_DATABASE = frozenset({
-    "test_admin_base", "test_answers", "test_compliance", "test_every_list", "test_interchange",
+    "test_admin_base", "test_answers", "test_every_list", "test_interchange",
     "test_labelling_desks", "test_labelling_tool", "test_layer", "test_marking", "test_openid", "test_own_keys",
     "test_peoples_work", "test_portal_look", "test_record_proof_overhead", "test_request_in_words",
     "test_review_side_by_side", "test_secrets", "test_several_experts_pages", "test_sharing_pages",
