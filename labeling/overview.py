@@ -122,4 +122,4 @@ def first_labels(user: Any) -> overview.FirstStep | None:
     if not user.has_perm("labeling.view_canonicallabel"):
         return None
     done = TrainingSheet.objects.visible_to(user).filter(status=TrainingSheet.Status.REVIEWED).exists()
-    return overview.FirstStep(label="Review them", done=done, url=reverse("labeling:review"), order=3)
+    return overview.FirstStep(label="Review pairs", done=done, url=reverse("labeling:review"), order=3)
