@@ -19,11 +19,11 @@ from tests.together import pytest_xdist_make_scheduler as pytest_xdist_make_sche
 choose_examples()
 # Modules that look at pages and files, and count the queries of lists: alike on any database.
 ONE_DATABASE = frozenset({
-    "test_admin_base", "test_answers", "test_every_list", "test_interchange",
-    "test_labelling_desks", "test_labelling_tool", "test_layer", "test_marking", "test_openid", "test_own_keys",
-    "test_peoples_work", "test_portal_look", "test_record_proof_overhead", "test_request_in_words",
-    "test_review_side_by_side", "test_secrets", "test_several_experts_pages", "test_sharing_pages",
-    "test_training_pages", "test_words_everywhere", "test_workbench_pages",
+    "test_admin_base", "test_answers", "test_every_list", "test_interchange", "test_labelling_desks",
+    "test_labelling_tool", "test_layer", "test_marking", "test_openid", "test_own_keys", "test_peoples_work",
+    "test_portal_look", "test_request_in_words", "test_review_side_by_side", "test_secrets",
+    "test_several_experts_pages", "test_sharing_pages", "test_training_pages", "test_words_everywhere",
+    "test_workbench_pages",
 })  # fmt: skip
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup", "live_server", "site", "database_url"}
 

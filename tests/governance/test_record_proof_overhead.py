@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from tests.proofs import keep_proof
-from tests.servers import own_database, own_server, url_of
+from tests.servers import own_database, own_server
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = 10_000
@@ -30,19 +29,6 @@ def measure(rows: int, url: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     figures: dict[str, Any] = json.loads(done.stdout)
     return figures
-
-
-def test_the_benchmark_measures_every_way_of_changing_rows():
-    if connection.vendor == "sqlite":
-        figures = measure(40, "")
-    else:
-        with own_database(url_of(connection.settings_dict)) as url:
-            figures = measure(40, url)
-
-    assert figures["database"] == connection.vendor
-    assert figures["rows"] == 40
-    assert set(figures["seconds"]) == {"bulk_create", "bulk_update", "update", "save"}
-    assert all(found["ratio"] > 0 for found in figures["seconds"].values())
 
 
 @pytest.mark.proof
