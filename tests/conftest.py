@@ -77,6 +77,7 @@ def _own_folders(settings, tmp_path: Path) -> None:
     settings.RECORD_CHECKPOINTS = tmp_path / "checkpoints"
     settings.RECORD_ARCHIVE = tmp_path / "archive"
     settings.REQUESTS_A_MINUTE = 0
+    settings.WHITENOISE_AUTOREFRESH = True  # looks for a file when it is asked for, not for all at each first request
     settings.OUTBOUND_ALLOWED = []
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

@@ -6,7 +6,9 @@ It reads rows as JSON, so that it survives changed columns and stays in force du
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from governance.context import Acting
@@ -287,7 +289,8 @@ def say(acting: Acting, *, transaction: str) -> str:
     return vouching.digest(text, transaction=transaction) + text
 
 
-def triggers() -> dict[tuple[str, str], str]:
+@cache
+def triggers() -> Mapping[tuple[str, str], str]:
     """Every trigger that must stand: (table, name) → what follows `CREATE TRIGGER name`."""
     made: dict[tuple[str, str], str] = {}
     for table in captured():
@@ -321,7 +324,7 @@ def triggers() -> dict[tuple[str, str], str]:
     made[ARCHIVE, "record_drop"] = f'AFTER UPDATE ON "{ARCHIVE}" FOR EACH ROW EXECUTE FUNCTION record_drop()'
     made[VALUES, "record_keep"] = _rows(VALUES, "record_keep_values")
     made[VALUES, "record_keep_whole"] = _statement(VALUES, "record_keep_whole")
-    return made | guards.on_postgresql()
+    return MappingProxyType(made | guards.on_postgresql())
 
 
 def _capture(table: Table, event: str, rows: str) -> str:

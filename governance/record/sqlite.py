@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from django.db import models
@@ -51,7 +53,8 @@ def _chain(*fields: Any) -> str:
     return sha256_hex("\n".join("" if field is None else str(field) for field in fields))
 
 
-def triggers() -> dict[str, str]:
+@cache
+def triggers() -> Mapping[str, str]:
     """Every trigger that must stand: name → SQL."""
     made = of_tables(captured(), append_only())
     for kind, history in readable_histories().items():
@@ -60,7 +63,7 @@ def triggers() -> dict[str, str]:
         made |= _emptied(kind, model)
     for table in ours():
         made |= _closed(table)
-    return made | _erasable() | guards.on_sqlite()
+    return MappingProxyType(made | _erasable() | guards.on_sqlite())
 
 
 def _capture(table: Table) -> dict[str, str]:
