@@ -27,7 +27,8 @@ from governance.models import (
     SigningKey,
 )
 from governance.record import archiving, keys, sealing, tables
-from governance.record.bundle import COLUMNS, report_html, write_bundle
+from governance.record.bundle import COLUMNS, write_bundle
+from governance.record.report import report_html
 from governance.uses import Classification, uses_in
 
 if TYPE_CHECKING:

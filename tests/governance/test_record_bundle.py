@@ -18,7 +18,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from governance.record import verifier
-from governance.record.bundle import CannotBundle, report_html
+from governance.record.bundle import CannotBundle
+from governance.record.report import report_html
 from governance.record.verifier import Outcome, check_bundle
 from tests.evidence import SITE, Record, archive_of, contents_of, filled, made_of
 
@@ -598,8 +599,8 @@ def test_a_damaged_payload_does_not_stop_the_report(payload):
 
 
 def test_a_long_report_says_what_it_leaves_out(record, monkeypatch):
-    monkeypatch.setattr("governance.record.bundle.SHOWN_ENTRIES", 10)
-    monkeypatch.setattr("governance.record.bundle.SHOWN_CHARACTERS", 8)
+    monkeypatch.setattr("governance.record.report.SHOWN_ENTRIES", 10)
+    monkeypatch.setattr("governance.record.report.SHOWN_CHARACTERS", 8)
 
     page = Page(report_of(record))
 
