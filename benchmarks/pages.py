@@ -93,7 +93,7 @@ def spread(row: Any, count: int) -> int:
         if field in vary or field.primary_key:
             values[field.column] = _varied(field, connection.vendor)
         elif field.column == "name":
-            values[field.column] = "one.name || '-' || place_"
+            values[field.column] = "one.name || ' no. ' || place_"
     if isinstance(row._meta.pk, models.AutoField):
         del values[row._meta.pk.column]
     names, chosen = ", ".join(f'"{name}"' for name in values), ", ".join(values.values())
@@ -117,7 +117,7 @@ def _varied(field: Any, vendor: str) -> str:
         return "gen_random_uuid()" if vendor == "postgresql" else "lower(hex(randomblob(16)))"
     if isinstance(field, models.IntegerField):
         return f'one."{field.column}" + place_'
-    return f"substr(one.\"{field.column}\", 1, {(field.max_length or 100) - 8}) || '-' || place_"
+    return f"substr(one.\"{field.column}\", 1, {(field.max_length or 100) - 8}) || '_' || place_"
 
 
 def measured(folder: Path, session: str) -> dict[str, float]:

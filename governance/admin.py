@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from governance import jobs
-from governance.admin_base import DeskAdmin, NothingHere, Step, WordsFilter
+from governance.admin_base import DeskAdmin, NothingHere
 from governance.approvals import admin as approvals_admin  # noqa: F401 - registers the desks of approvals
 from governance.compliance import admin as compliance_admin  # noqa: F401 - registers the desk's lists
 from governance.models import (
@@ -26,6 +26,8 @@ from governance.models import (
 from governance.outbound import admin as outbound_admin  # noqa: F401 - registers the desk of allowed addresses
 from governance.people import admin as people_admin  # noqa: F401 - registers the desks of people
 from governance.people import linking
+from governance.portal.lists import WordsFilter
+from governance.portal.steps import Step
 from governance.record import admin as record_admin  # noqa: F401 - registers the record's desks
 from governance.rules import admin as rules_admin  # noqa: F401 - registers tag rules and declassifications
 from governance.sign_in import admin as sign_in_admin  # noqa: F401 - registers the desks of signing in

@@ -6,124 +6,26 @@ Nothing here saves, deletes or edits inline by itself: a class that names no ser
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django import forms
-from django.contrib import admin, messages
-from django.contrib.admin import helpers
+from django.contrib import admin
 from django.contrib.admin.utils import get_fields_from_path, unquote
-from django.core.exceptions import PermissionDenied
-from django.core.paginator import Paginator
 from django.db import models, transaction
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
-from django.urls import NoReverseMatch, path, reverse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from simple_history.admin import SimpleHistoryAdmin
 
-from governance.approvals.selectors import last_words, may_ask_again, possible_signers, sent_back
-from governance.errors import ReauthenticationRequired, WorkbenchError
-from governance.models import ApprovalRequest, ConstrainedModel, Job
+from governance.approvals.selectors import last_words, may_ask_again, sent_back
+from governance.errors import WorkbenchError
+from governance.models import ConstrainedModel
+from governance.portal.lists import CappedPaginator, VisibleOnlyFilter
 from governance.portal.marks import chip, use_strip
+from governance.portal.past import PastVersions
+from governance.portal.rows import row_url, status_of
+from governance.portal.steps import StepPages
 from governance.portal.strip import strip_for
-from governance.sign_in import kept
-
-COUNT_AT_MOST = 10_000
-
-STATUS_KINDS = {
-    "draft": "plain", "queued": "plain", "archived": "plain", "cancelled": "plain", "withdrawn": "plain",
-    "expired": "plain", "void": "plain", "revoked": "prohibited", "changes": "attention",
-    "generating": "primary", "running": "primary", "ready": "attention", "pending": "attention",
-    "flagged": "attention", "unlabeled": "attention",
-    "published": "permitted", "approved": "permitted", "reviewed": "permitted", "succeeded": "permitted",
-    "labeled": "permitted", "in_use": "permitted",
-    "failed": "prohibited", "rejected": "prohibited", "suspended": "prohibited",
-}  # fmt: skip
-
-
-class CappedPaginator(Paginator):
-    """Counts no further than COUNT_AT_MOST, so that a list of millions opens like one of hundreds."""
-
-    @cached_property
-    def count(self) -> int:
-        rows = self.object_list
-        return rows[:COUNT_AT_MOST].count() if isinstance(rows, models.QuerySet) else len(rows)
-
-    @property
-    def is_capped(self) -> bool:
-        """Whether there may be more than were counted."""
-        return self.count >= COUNT_AT_MOST
-
-
-class VisibleOnlyFilter(admin.RelatedOnlyFieldListFilter):
-    """Offers what the rows of the list refer to, as far as this person may see that."""
-
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
-        used = model_admin.get_queryset(request).order_by().values(self.field_path)
-        wanted = models.Q(pk__in=used)
-        manager = field.remote_field.model._default_manager
-        if hasattr(manager, "visible_to"):
-            wanted &= models.Q(pk__in=manager.visible_to(request.user).values("pk"))
-        ordering = self.field_admin_ordering(field, request, model_admin)
-        return field.get_choices(include_blank=False, limit_choices_to=wanted, ordering=ordering)
-
-
-class WordsFilter(admin.SimpleListFilter):
-    """By a column that holds a slug, offered in the words that its registry has for it."""
-
-    def words(self) -> dict[str, str]:
-        raise NotImplementedError
-
-    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, str]]:
-        return sorted(self.words().items(), key=lambda pair: pair[1])
-
-    def queryset(self, request: Any, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
-        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() else queryset
-
-
-class ReasonForm(forms.Form):
-    """Asks why; the answer goes on record."""
-
-    reason = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=4000)
-
-
-class CommentForm(forms.Form):
-    """Asks for the comment of a signature."""
-
-    comment = forms.CharField(widget=forms.Textarea(attrs={"rows": 3}), max_length=4000)
-
-
-def _always(row: Any, user: Any) -> bool:
-    return True
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One button on a row's page. It calls `service(<argument>=row, by=user, **form values)`.
-
-    `form` is asked for first; `available(row, user)` hides the button; `then(result)` is the page to go to.
-    """
-
-    name: str
-    label: str
-    service: Callable[..., Any]
-    argument: str
-    permission: str = ""
-    form: type[forms.Form] | Callable[[Any, Any], type[forms.Form]] | None = None
-    available: Callable[[Any, Any], bool] = _always
-    style: str = "plain"
-    lead: str = ""
-    confirm: str = ""
-    success: str = ""
-    then: Callable[[Any], str] | None = None
-    aside: Callable[[Any, Any], dict[str, Any]] | None = None
-    """`aside(row, user)` is what the form's page shows besides, as context of its template."""
-
-    def is_open(self, row: Any, user: Any) -> bool:
-        return (not self.permission or user.has_perm(self.permission)) and self.available(row, user)
 
 
 class NothingHere:
@@ -134,7 +36,7 @@ class NothingHere:
         raise Http404(f"There is no such {opts.verbose_name}, or you may not see it.")
 
 
-class DeskAdmin(NothingHere, SimpleHistoryAdmin):
+class DeskAdmin(NothingHere, StepPages, PastVersions, SimpleHistoryAdmin):
     """Base of all admin classes.
 
     `create_service(by=…, **form values)` and `update_service(<service_argument>=row, by=…, **form values)`
@@ -144,7 +46,6 @@ class DeskAdmin(NothingHere, SimpleHistoryAdmin):
     create_service: Callable[..., Any] | None = None
     update_service: Callable[..., Any] | None = None
     service_argument = "row"
-    steps: Sequence[Step] = ()
     empty_state: dict[str, str] | None = None
     actions: Sequence[Any] = ()
 
@@ -259,12 +160,6 @@ class DeskAdmin(NothingHere, SimpleHistoryAdmin):
 
     # -- pages --------------------------------------------------------------------------------------------
 
-    def get_urls(self) -> list[Any]:
-        info = f"{self.opts.app_label}_{self.opts.model_name}"
-        step = path("<path:object_id>/do/<slug:step_name>/", self.admin_site.admin_view(self.step_view),
-                    name=f"{info}_step")
-        return [step, *super().get_urls()]
-
     def get_object_or_404(self, request: HttpRequest, object_id: str) -> Any:
         row = self.get_object(request, unquote(object_id))
         if row is None:
@@ -330,130 +225,6 @@ class DeskAdmin(NothingHere, SimpleHistoryAdmin):
             "again": again if may_ask_again(asked, request.user) else "",
         }
 
-    def open_steps(self, request: HttpRequest, row: Any) -> list[Step]:
-        return [step for step in self.steps if step.is_open(row, request.user)]
-
-    def _button(self, request: HttpRequest, row: Any, step: Step) -> dict[str, Any]:
-        return {
-            "label": step.label,
-            "url": self.step_url(row, step.name),
-            "style": step.style,
-            "method": "get" if step.form else "post",
-            "confirm": step.confirm,
-        }
-
-    def step_url(self, row: Any, name: str) -> str:
-        info = f"{self.opts.app_label}_{self.opts.model_name}"
-        return reverse(f"admin:{info}_step", args=[row.pk, name])
-
-    def step_view(self, request: HttpRequest, object_id: str, step_name: str) -> HttpResponse:
-        """Asks for what the step needs, then makes it."""
-        row = self.get_object_or_404(request, object_id)
-        step = next((step for step in self.open_steps(request, row) if step.name == step_name), None)
-        if step is None:
-            messages.error(request, f"“{step_name}” cannot be done on {row} now, or not by you.")
-            return HttpResponseRedirect(row_url(row))
-        if request.method != "POST" and step.form is None:
-            return HttpResponseRedirect(row_url(row))
-        form = _form_of(step, row, request)
-        if request.method == "POST" and (form is None or form.is_valid()):
-            try:
-                result = step.service(**{step.argument: row}, by=request.user, **(form.cleaned_data if form else {}))
-            except ReauthenticationRequired:
-                return kept.prove_first(request)
-            except WorkbenchError as error:
-                return self._refused(request, row, step, form, error)
-            return self._made(request, row, step, result)
-        return self._ask(request, row, step, form)
-
-    def _made(self, request: HttpRequest, row: Any, step: Step, result: Any) -> HttpResponse:
-        if isinstance(result, ApprovalRequest) and result.state == ApprovalRequest.State.PENDING:
-            messages.success(request, f"Asked. It waits for: {waiting_words(result)}.")
-            if not possible_signers(result):
-                messages.warning(request, "Nobody who could sign may see this yet: share it with your approvers.")
-        elif not isinstance(result, Job):
-            messages.success(request, step.success or f"{step.label}: done.")
-        if step.then is not None:
-            return HttpResponseRedirect(step.then(result))
-        return HttpResponseRedirect(follow_url(result) if isinstance(result, Job) else row_url(row))
-
-    def _refused(
-        self, request: HttpRequest, row: Any, step: Step, form: forms.Form | None, error: WorkbenchError
-    ) -> HttpResponse:
-        if form is None:
-            messages.error(request, error.message)
-            return HttpResponseRedirect(row_url(row))
-        form.add_error(error.field if error.field in form.fields else None, error.message)
-        return self._ask(request, row, step, form)
-
-    def _ask(self, request: HttpRequest, row: Any, step: Step, form: forms.Form | None) -> HttpResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "title": step.label,
-            "lead": step.lead or str(row),
-            "form": form,
-            "action_label": step.label,
-            "cancel_url": row_url(row),
-            "danger": step.style == "danger",
-            "breadcrumbs": [{"label": str(row), "url": row_url(row)}],
-            **(step.aside(row, request.user) if step.aside else {}),
-        }
-        return render(request, "governance/reason_form.html", context)
-
-    # -- history: read, never write -----------------------------------------------------------------------
-
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        row = self.get_object_or_404(request, object_id)
-        if not hasattr(self.model._meta, "simple_history_manager_attribute"):
-            return HttpResponseRedirect(row_url(row))  # it keeps its changes on its own page
-        return super().history_view(request, object_id, extra_context)
-
-    def history_form_view(
-        self, request: HttpRequest, object_id: str, version_id: str, extra_context: Any = None
-    ) -> HttpResponse:
-        """simple-history would save a POST from someone who may only view; here nobody writes history."""
-        if request.method not in {"GET", "HEAD"}:
-            raise PermissionDenied
-        row = self.get_object_or_404(request, object_id)
-        versions = getattr(self.model, self.opts.simple_history_manager_attribute)
-        past = get_object_or_404(versions, history_id=version_id, **{self.opts.pk.attname: row.pk}).instance
-        return render(request, "simple_history/object_history_form.html", self._past_context(request, past))
-
-    def _past_context(self, request: HttpRequest, past: Any) -> dict[str, Any]:
-        """Every column as it was, but for those that name a row which this person may not see."""
-        names = [
-            field.name
-            for field in self.opts.concrete_fields
-            if not field.primary_key and _names_nothing_hidden(field, past, request.user)
-        ]
-        form = forms.modelform_factory(self.model, fields=())(instance=past)
-        info = f"admin:{self.opts.app_label}_{self.opts.model_name}"
-        return {
-            **self.admin_site.each_context(request),
-            "title": f"{self.opts.verbose_name} {past}".capitalize(),
-            "adminform": helpers.AdminForm(form, [(None, {"fields": names})], {}, names, model_admin=self),
-            "original": past,
-            "opts": self.opts,
-            "original_opts": self.opts,
-            "app_label": self.opts.app_label,
-            "media": self.media,
-            "errors": [],
-            "inline_admin_formsets": [],
-            "change": True,
-            "add": False,
-            "is_popup": False,
-            "save_as": False,
-            "has_view_permission": True,
-            "has_change_permission": False,
-            "has_add_permission": False,
-            "has_delete_permission": False,
-            "has_editable_inline_admin_formsets": False,
-            "changelist_url": reverse(f"{info}_changelist"),
-            "change_url": row_url(past),
-            "history_url": reverse(f"{info}_history", args=[past.pk]),
-            "revert_disabled": True,
-        }
-
     # -- columns that many lists share --------------------------------------------------------------------
 
     @admin.display(description="Status", ordering="status")
@@ -495,58 +266,7 @@ class ReadOnlyInline(admin.TabularInline):
         return False
 
 
-def status_of(row: Any) -> dict[str, str] | None:
-    """Word and kind of a row's status chip."""
-    name = "status" if hasattr(row, "status") else "state" if hasattr(row, "state") else ""
-    if not name:
-        return None
-    return {"text": getattr(row, f"get_{name}_display")(), "kind": STATUS_KINDS.get(getattr(row, name), "plain")}
-
-
-def _names_nothing_hidden(field: Any, row: Any, user: Any) -> bool:
-    key = getattr(row, field.attname)
-    if not field.is_relation or key is None:
-        return True
-    related = field.related_model._default_manager
-    return not hasattr(related, "visible_to") or related.visible_to(user).filter(pk=key).exists()
-
-
-def row_url(row: Any) -> str:
-    """The page of a row in the portal."""
-    meta = row._meta
-    try:
-        return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
-    except NoReverseMatch:
-        return reverse("admin:index")
-
-
-def follow_url(job: Job) -> str:
-    """The page of a job somebody has just started: it leads on once the job has succeeded, however soon that is."""
-    return f"{reverse('governance:job', args=[job.pk])}?follow"
-
-
-def waiting_words(request: ApprovalRequest) -> str:
-    """Who must still sign, in words."""
-    from governance.desk import missing_roles
-    from governance.roles import ROLES
-
-    return ", ".join(
-        f"{count} {ROLES[role][0].lower() if role in ROLES else role}"
-        for role, count in missing_roles(request).items()
-    )
-
-
 def _scope(db_field: Any, request: HttpRequest, kwargs: dict[str, Any]) -> None:
     manager = db_field.remote_field.model._default_manager
     if hasattr(manager, "visible_to"):
         kwargs["queryset"] = manager.visible_to(request.user)
-
-
-def _form_of(step: Step, row: Any, request: HttpRequest) -> forms.Form | None:
-    if step.form is None:
-        return None
-    made = step.form if isinstance(step.form, type) else step.form(row, request.user)
-    if request.method == "POST":
-        return made(request.POST or None, request.FILES or None)
-    typed = kept.typed_before(request)
-    return made(initial={name: typed.get(name) for name in made.base_fields if name in typed}) if typed else made()

@@ -9,8 +9,8 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from governance import access, jobs
-from governance.admin_base import row_url
 from governance.models import User
+from governance.portal.rows import row_url
 from tests.training.factories import approved, make_dataset, make_pairs, make_sheet, make_training_sheet
 from tests.workbench.factories import make_connection
 from tests.world import World, make_world

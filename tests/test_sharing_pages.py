@@ -9,8 +9,8 @@ from django.contrib.auth.models import Group
 from django.urls import reverse
 
 from governance import access
-from governance.admin_base import row_url
 from governance.approvals.registry import GATES
+from governance.portal.rows import row_url
 from labeling.models import TrainingSheet
 from tests.world import make_world
 

@@ -9,7 +9,7 @@ import training.evaluations.admin
 import training.exports.admin
 import training.runs.admin
 import training.runs.model_admin  # noqa: F401 - each registers its desks
-from governance.admin_base import Step
+from governance.portal.steps import Step
 from labeling.generation.admin import EXTRA_STEPS
 from labeling.models import TrainingSheet
 from training.datasets.services import curate_everything

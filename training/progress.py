@@ -8,8 +8,9 @@ from django.db import models
 from django.urls import reverse
 
 from governance import access, jobs
-from governance.admin_base import Step, row_url
 from governance.models import Job, User
+from governance.portal.rows import row_url
+from governance.portal.steps import Step
 
 
 def live_job(row: models.Model, user: User) -> dict[str, Any]:

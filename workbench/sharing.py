@@ -10,8 +10,8 @@ from django import forms
 from guardian.utils import get_group_obj_perms_model, get_user_obj_perms_model
 
 from governance import access
-from governance.admin_base import Step
 from governance.portal import suggestions
+from governance.portal.steps import Step
 from governance.portal.suggestions import SuggestingInput
 
 if TYPE_CHECKING:

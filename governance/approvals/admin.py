@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 
 from governance import desk
-from governance.admin_base import CommentForm, DeskAdmin, ReasonForm, Step, WordsFilter, row_url, waiting_words
+from governance.admin_base import DeskAdmin
 from governance.approvals import delegations, policies, reminders
 from governance.approvals.forms import policy_form
 from governance.approvals.registry import GATES
@@ -36,7 +36,10 @@ from governance.models import (
     User,
 )
 from governance.portal import content
+from governance.portal.lists import WordsFilter
 from governance.portal.marks import chip
+from governance.portal.rows import row_url, waiting_words
+from governance.portal.steps import CommentForm, ReasonForm, Step
 from governance.roles import ROLES
 
 

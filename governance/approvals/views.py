@@ -10,11 +10,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from governance import access
-from governance.admin_base import row_url
 from governance.approvals import delegations
 from governance.approvals.forms import DelegationForm
 from governance.errors import ReauthenticationRequired, WorkbenchError
 from governance.portal.pages import portal_page, render_page
+from governance.portal.rows import row_url
 from governance.sign_in import kept
 
 

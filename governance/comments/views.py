@@ -13,12 +13,13 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
-from governance.admin_base import CappedPaginator, row_url
 from governance.approvals.reminders import mail_is_set_up
 from governance.comments import selectors, services
 from governance.errors import WorkbenchError
 from governance.models import Notification
+from governance.portal.lists import CappedPaginator
 from governance.portal.pages import portal_page, render_page
+from governance.portal.rows import row_url
 
 A_PAGE = 50
 

@@ -17,12 +17,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from governance import access, records
-from governance.admin_base import DeskAdmin, row_url
+from governance.admin_base import DeskAdmin
 from governance.compliance import filters, questions, tables
 from governance.errors import InvalidInput
 from governance.models import Checkpoint, ConstraintChange, EvidenceExport, HandOut
 from governance.portal import content, related
 from governance.portal.marks import chip, use_strip
+from governance.portal.rows import row_url
 from governance.portal.strip import strip_of
 
 Writer = Callable[[QuerySet[ConstraintChange]], Iterator[bytes]]

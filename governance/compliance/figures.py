@@ -144,7 +144,7 @@ def rights_that_end(days: int = EXPIRING_DAYS) -> list[Expiring]:
 
 
 def _ending_share(grant: Any, to: Any) -> Expiring:
-    from governance.admin_base import row_url
+    from governance.portal.rows import row_url
 
     row = grant.content_object
     return Expiring(label=f"{row._meta.verbose_name} {row} shared with {to}", url=row_url(row), until=grant.until)

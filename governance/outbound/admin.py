@@ -6,10 +6,11 @@ from typing import Any
 
 from django.contrib import admin
 
-from governance.admin_base import DeskAdmin, ReasonForm, Step
+from governance.admin_base import DeskAdmin
 from governance.models import AllowedAddress
 from governance.outbound import services
 from governance.portal.marks import chip
+from governance.portal.steps import ReasonForm, Step
 
 
 @admin.register(AllowedAddress)

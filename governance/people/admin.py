@@ -7,10 +7,11 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 
-from governance.admin_base import DeskAdmin, ReasonForm, Step
+from governance.admin_base import DeskAdmin
 from governance.models import AccountLink, MembershipEnd, SeenAs, User
 from governance.people import linking, memberships
 from governance.people.views import link_page
+from governance.portal.steps import ReasonForm, Step
 
 
 def _part(*, link: AccountLink, by: User, reason: str) -> AccountLink:

@@ -12,12 +12,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from governance import access
-from governance.admin_base import CappedPaginator, row_url
 from governance.errors import WorkbenchError
 from governance.models import User
 from governance.people import linking, seeing
 from governance.portal import suggestions
+from governance.portal.lists import CappedPaginator
 from governance.portal.pages import portal_page, render_page
+from governance.portal.rows import row_url
 from governance.portal.suggestions import SuggestingInput
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from governance.admin_base import DeskAdmin, row_url
+from governance.admin_base import DeskAdmin
+from governance.portal.rows import row_url
 
 OF_EACH = 5
 

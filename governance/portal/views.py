@@ -15,12 +15,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from governance import access, constraints, derivations, jobs, lifting, records, whatif
-from governance.admin_base import row_url
 from governance.compliance import questions
 from governance.errors import ReauthenticationRequired, WorkbenchError
 from governance.models import ApprovalRequest, ConstrainedModel, GovernedRow, Job
 from governance.portal import related
 from governance.portal.pages import portal_page, render_page
+from governance.portal.rows import row_url
 from governance.portal.searching import found
 from governance.portal.strip import strip_for, strip_of
 from governance.rules import declassifications

@@ -35,7 +35,7 @@ def count_to_sign(user: Any) -> int:
 
 def requests_to_sign(user: Any) -> Iterator[overview.QueueRow]:
     """The oldest requests that this person may sign."""
-    from governance.admin_base import row_url
+    from governance.portal.rows import row_url
 
     reminded = reminders.todays(user)
     for request in waiting_for(user).select_related("requested_by").order_by("requested_at")[:8]:
@@ -50,7 +50,7 @@ def requests_to_sign(user: Any) -> Iterator[overview.QueueRow]:
 
 def changes_asked_for(user: Any) -> Iterator[overview.QueueRow]:
     """What this person asked for and must change first, with what the approver said."""
-    from governance.admin_base import row_url
+    from governance.portal.rows import row_url
 
     for request in changes_wanted(user)[:8]:
         yield overview.QueueRow(
@@ -63,7 +63,7 @@ def changes_asked_for(user: Any) -> Iterator[overview.QueueRow]:
 
 def closed_without_an_answer(user: Any) -> Iterator[overview.QueueRow]:
     """What this person asked for and what closed by itself, with the reason."""
-    from governance.admin_base import row_url
+    from governance.portal.rows import row_url
 
     for request in closed_unsigned(user)[:8]:
         yield overview.QueueRow(

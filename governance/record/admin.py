@@ -18,11 +18,13 @@ from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.timezone import localtime
 
-from governance.admin_base import STATUS_KINDS, DeskAdmin, ReasonForm, Step, row_url
+from governance.admin_base import DeskAdmin
 from governance.errors import InvalidInput
 from governance.models import ApprovalRequest, Checkpoint, ErasureRequest, LegalHold, RecordArchive, RecordEntry, User
 from governance.models.record import NOBODY
 from governance.portal.marks import chip
+from governance.portal.rows import STATUS_KINDS, row_url
+from governance.portal.steps import ReasonForm, Step
 from governance.record import erasing, holds, showing, tables
 from governance.record.pages import kind_choices
 

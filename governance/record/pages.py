@@ -14,10 +14,10 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
 from governance import desk
-from governance.admin_base import row_url
 from governance.errors import ReauthenticationRequired, WorkbenchError
 from governance.models import GatePolicy
 from governance.portal.pages import portal_page, render_page
+from governance.portal.rows import row_url
 from governance.record import archiving, erasing
 from governance.record.erasing import Wanted
 

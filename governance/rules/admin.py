@@ -8,10 +8,11 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-from governance.admin_base import DeskAdmin, ReasonForm, Step
+from governance.admin_base import DeskAdmin
 from governance.models import Declassification, TagRule
 from governance.portal import related
 from governance.portal.marks import chip, use_strip
+from governance.portal.steps import ReasonForm, Step
 from governance.portal.strip import strip_of
 from governance.rules import declassifications
 from governance.rules.leave import sources_in_words

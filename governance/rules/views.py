@@ -12,10 +12,10 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
 from governance import access, derivations, whatif
-from governance.admin_base import row_url, waiting_words
 from governance.errors import ReauthenticationRequired, WorkbenchError
 from governance.models import TagRule
 from governance.portal.pages import portal_page, render_page
+from governance.portal.rows import row_url, waiting_words
 from governance.portal.strip import strip_of
 from governance.rules import declassifications, tag_rules
 from governance.rules.selectors import derived_row

@@ -6,9 +6,10 @@ from typing import Any
 
 from django.contrib import admin
 
-from governance.admin_base import DeskAdmin, Step
+from governance.admin_base import DeskAdmin
 from governance.models import ApiToken, SignInEvent
 from governance.portal.marks import chip
+from governance.portal.steps import Step
 from governance.sign_in import services
 
 TONES: dict[str, str] = {

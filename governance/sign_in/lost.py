@@ -10,10 +10,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from governance.admin_base import ReasonForm
 from governance.errors import ReauthenticationRequired, WorkbenchError
 from governance.models import User
 from governance.portal.pages import portal_page, render_page
+from governance.portal.steps import ReasonForm
 from governance.sign_in import kept, services
 
 

@@ -14,9 +14,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from governance import access
-from governance.admin_base import DeskAdmin, ReasonForm, Step, row_url
+from governance.admin_base import DeskAdmin
 from governance.models import Job
 from governance.portal.marks import chip, progress, use_strip
+from governance.portal.rows import row_url
+from governance.portal.steps import ReasonForm, Step
 from governance.portal.strip import strip_of
 from governance.uses import ALL_USES
 from labeling.generation import derived, services

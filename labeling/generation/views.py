@@ -11,9 +11,9 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
 
-from governance.admin_base import follow_url, row_url
 from governance.errors import WorkbenchError
 from governance.portal.pages import portal_page, render_page
+from governance.portal.rows import follow_url, row_url
 from governance.portal.strip import strip_of
 from governance.uses import ALL_USES
 from labeling.generation import services

@@ -11,9 +11,10 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
-from governance.admin_base import DeskAdmin, ReasonForm, Step
+from governance.admin_base import DeskAdmin
 from governance.portal import content
 from governance.portal.marks import chip
+from governance.portal.steps import ReasonForm, Step
 from labeling.labels import services
 from labeling.labels.models import CanonicalLabel
 from labeling.labelsets.models import Labelset, LabelsetBinding

@@ -12,9 +12,9 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
-from governance.admin_base import row_url
 from governance.errors import WorkbenchError
 from governance.portal.pages import portal_page, render_page
+from governance.portal.rows import row_url
 from labeling.labels import selectors, services
 from labeling.labels.models import CanonicalLabel
 from labeling.labelsets.models import Labelset, LabelsetVersion

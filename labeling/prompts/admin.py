@@ -9,8 +9,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 
-from governance.admin_base import DeskAdmin, ReasonForm, Step, row_url
+from governance.admin_base import DeskAdmin
 from governance.approvals.selectors import open_request
+from governance.portal.rows import row_url
+from governance.portal.steps import ReasonForm, Step
 from labeling.prompts import services
 from labeling.prompts.definition import number_of
 from labeling.prompts.forms import CopyForm, DraftForm, LevelForm, NewTemplateForm

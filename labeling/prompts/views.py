@@ -8,9 +8,9 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
-from governance.admin_base import row_url
 from governance.errors import WorkbenchError
 from governance.portal.pages import portal_page, render_page
+from governance.portal.rows import row_url
 from labeling.prompts import services
 from labeling.prompts.forms import TrialForm
 from labeling.prompts.models import TemplateVersion

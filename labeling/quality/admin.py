@@ -13,10 +13,12 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from governance.admin_base import DeskAdmin, ReasonForm, Step, follow_url
+from governance.admin_base import DeskAdmin
 from governance.errors import WorkbenchError
 from governance.models import Job
 from governance.portal.marks import chip
+from governance.portal.rows import follow_url
+from governance.portal.steps import ReasonForm, Step
 from labeling.generation.admin import EXTRA_STEPS
 from labeling.generation.models import TrainingSheet
 from labeling.quality import services

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 
-from governance.admin_base import WordsFilter
+from governance.portal.lists import WordsFilter
 from labeling.quality.kinds import LABELS
 from labeling.quality.models import Finding
 from labeling.quality.selectors import with_open_finding

@@ -13,11 +13,13 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from governance.admin_base import DeskAdmin, Step, follow_url
+from governance.admin_base import DeskAdmin
 from governance.errors import WorkbenchError
 from governance.models import Job
 from governance.portal import content
 from governance.portal.marks import chip
+from governance.portal.rows import follow_url
+from governance.portal.steps import Step
 from governance.uses import Use
 from labeling.generation.models import QAPair, TrainingSheet
 from labeling.generation.selectors import outdated

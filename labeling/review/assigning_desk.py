@@ -12,9 +12,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
-from governance.admin_base import Step, follow_url
 from governance.errors import WorkbenchError
 from governance.models import Job, User
+from governance.portal.rows import follow_url
+from governance.portal.steps import Step
 from labeling.generation.models import QAPair, TrainingSheet
 from labeling.review import assigning, assignments
 from labeling.review.selectors import OPEN

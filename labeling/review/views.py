@@ -14,10 +14,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from governance.admin_base import row_url, status_of
 from governance.errors import StaleVersion, WorkbenchError
 from governance.portal import keys
 from governance.portal.pages import portal_page, render_page
+from governance.portal.rows import row_url, status_of
 from governance.portal.strip import strip_for
 from labeling.generation.models import QAPair, TrainingSheet
 from labeling.generation.selectors import progress_of

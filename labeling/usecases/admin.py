@@ -8,7 +8,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
 
-from governance.admin_base import DeskAdmin, Step
+from governance.admin_base import DeskAdmin
+from governance.portal.steps import Step
 from labeling.usecases import services
 from labeling.usecases.models import UseCase
 from labeling.usecases.selectors import KINDS, assets_of

@@ -8,9 +8,9 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 
-from governance.admin_base import row_url
 from governance.errors import WorkbenchError
 from governance.portal.pages import portal_page, render_page
+from governance.portal.rows import row_url
 from labeling.usecases import services
 from labeling.usecases.forms import ShareForm
 from labeling.usecases.models import UseCase

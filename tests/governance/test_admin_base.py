@@ -9,8 +9,9 @@ from django.test import Client
 
 from governance import access
 from governance.admin import AccountAdmin, PersonAdmin, RoleGroupAdmin
-from governance.admin_base import CappedPaginator, DeskAdmin
+from governance.admin_base import DeskAdmin
 from governance.models import ApprovalRequest
+from governance.portal.lists import CappedPaginator
 from tests.factories import SheetFactory, approval_request
 
 pytestmark = pytest.mark.django_db
@@ -173,7 +174,7 @@ def test_who_may_only_read_accounts_is_not_led_to_a_form_for_passwords(officer, 
 
 
 def test_a_list_that_counted_no_further_says_so(monkeypatch, client, officer, make_user):
-    monkeypatch.setattr("governance.admin_base.COUNT_AT_MOST", 2)
+    monkeypatch.setattr("governance.portal.lists.COUNT_AT_MOST", 2)
     client.force_login(officer)
 
     assert "2 or more record entries" in client.get("/admin/governance/recordentry/").content.decode()

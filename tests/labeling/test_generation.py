@@ -11,10 +11,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from governance import access, constraints, context, jobs
-from governance.admin_base import row_url
 from governance.constraints import Terms
 from governance.errors import InvalidInput, NotPermitted, TransitionNotAllowed
 from governance.models import Derivation, Job
+from governance.portal.rows import row_url
 from governance.record import emptying
 from governance.uses import ALL_USES, BITS, Classification, Use
 from labeling.generation import derived, services

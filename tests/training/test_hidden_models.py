@@ -6,7 +6,7 @@ import pytest
 from django.urls import reverse
 
 from governance import access
-from governance.admin_base import row_url
+from governance.portal.rows import row_url
 from tests.world import World, make_world
 from training.models import CuratedDataset, Evaluation, ModelVersion, RegisteredModel, TrainingRun
 

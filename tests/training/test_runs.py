@@ -6,10 +6,10 @@ import pytest
 from django.urls import reverse
 
 from governance import access, constraints, jobs
-from governance.admin_base import row_url
 from governance.constraints import Terms
 from governance.errors import NotPermitted
 from governance.models import Job
+from governance.portal.rows import row_url
 from governance.uses import ALL_USES, Use, mask_of
 from tests.training.factories import approved, make_dataset, make_pair, make_pairs
 from training.datasets.errors import NotUsable

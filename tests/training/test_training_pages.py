@@ -9,10 +9,10 @@ from django.test import Client
 from django.urls import reverse
 
 from governance import access, constraints, jobs
-from governance.admin_base import follow_url, row_url
 from governance.approvals.selectors import open_request
 from governance.constraints import Terms
 from governance.models import ApprovalRequest, Job
+from governance.portal.rows import follow_url, row_url
 from governance.uses import ALL_USES, mask_of
 from labeling.models import UseCase
 from tests.training.factories import approved, frozen, make_dataset, make_pair, make_pairs, make_training_sheet

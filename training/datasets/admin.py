@@ -11,19 +11,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from governance import access, jobs
-from governance.admin_base import (
-    STATUS_KINDS,
-    DeskAdmin,
-    ReasonForm,
-    Step,
-    follow_url,
-    row_url,
-    status_of,
-    waiting_words,
-)
+from governance.admin_base import DeskAdmin
 from governance.approvals.selectors import open_request
 from governance.models import Job
 from governance.portal.marks import chip
+from governance.portal.rows import STATUS_KINDS, follow_url, row_url, status_of, waiting_words
+from governance.portal.steps import ReasonForm, Step
 from labeling.models import UseCase
 from training.datasets import services, showing
 from training.datasets.forms import ExportForm

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.urls import reverse
 
-from governance.admin_base import row_url, status_of
 from governance.errors import WorkbenchError
+from governance.portal.rows import row_url, status_of
 from governance.portal.strip import Cell, Strip
 from governance.roles import ROLES
 from governance.rules.leave import in_words as leave_in_words

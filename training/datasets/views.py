@@ -10,9 +10,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 
-from governance.admin_base import row_url
 from governance.errors import WorkbenchError
 from governance.portal.pages import portal_page, render_page
+from governance.portal.rows import row_url
 from training.datasets import services
 from training.datasets.forms import DatasetForm, column_names, initial_of, initial_split
 from training.datasets.models import CuratedDataset, DatasetVersion

@@ -12,7 +12,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from governance import access
-from governance.admin_base import DeskAdmin, row_url
+from governance.admin_base import DeskAdmin
+from governance.portal.rows import row_url
 from training.datasets.rows import exportable
 from training.datasets.showing import lineage_url
 from training.evaluations.models import Evaluation

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.safestring import SafeString
 
-from governance.admin_base import row_url, status_of
+from governance.portal.rows import row_url, status_of
 from governance.portal.svg import confusion_matrix
 from training.datasets.showing import short_answer
 from training.evaluations.models import Evaluation

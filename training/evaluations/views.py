@@ -8,9 +8,9 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from governance.admin_base import row_url
 from governance.errors import WorkbenchError
 from governance.portal.pages import portal_page, render_page
+from governance.portal.rows import row_url
 from training.evaluations import selectors, services
 from training.evaluations.forms import EvaluationForm
 from training.evaluations.models import Evaluation

@@ -10,9 +10,10 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.safestring import SafeString
 
-from governance.admin_base import DeskAdmin, row_url, status_of
+from governance.admin_base import DeskAdmin
 from governance.models import Job
 from governance.portal.marks import chip
+from governance.portal.rows import row_url, status_of
 from training.datasets.selectors import USABLE
 from training.datasets.showing import exclusion_rows
 from training.exports.models import Export

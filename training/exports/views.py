@@ -9,9 +9,9 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from governance.admin_base import row_url
 from governance.errors import ReauthenticationRequired, WorkbenchError
 from governance.portal.pages import portal_page, render_page
+from governance.portal.rows import row_url
 from governance.sign_in import kept
 from training.exports import services
 from training.exports.models import Export

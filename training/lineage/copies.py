@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import Count, Q
 
-from governance.admin_base import row_url
+from governance.portal.rows import row_url
 from governance.record import emptying
 from governance.record.emptying import Holder
 from labeling.models import Content

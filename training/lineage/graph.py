@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from governance.admin_base import row_url
 from governance.errors import InvalidInput
 from governance.portal.graph import Edge, Node
+from governance.portal.rows import row_url
 from labeling.models import TrainingSheet
 from training.evaluations.showing import percent
 from training.models import DatasetVersion, Evaluation, ModelVersion, TrainingRun

@@ -14,11 +14,11 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
 from governance import derivations, records
-from governance.admin_base import row_url
 from governance.compliance.filters import constrained_models
 from governance.derivations import Key
 from governance.errors import InvalidInput
 from governance.models import ConstrainedModel, ConstraintChange, DerivationParent, TagRule
+from governance.portal.rows import row_url
 from governance.rules import tag_rules
 from labeling.models import CanonicalLabel, QAPair, TrainingSheet
 from training.models import DatasetMember, DatasetVersion, Evaluation, Export, LineagePair, ModelVersion

@@ -9,10 +9,10 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 
-from governance.admin_base import row_url
 from governance.errors import InvalidInput
 from governance.portal.graph import graph_as_list, layered_graph
 from governance.portal.pages import portal_page, render_page
+from governance.portal.rows import row_url
 from governance.portal.strip import strip_for
 from governance.spreadsheets import csv_lines
 from labeling.models import TrainingSheet

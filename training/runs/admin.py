@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from governance import access
-from governance.admin_base import DeskAdmin, row_url
+from governance.admin_base import DeskAdmin
+from governance.portal.rows import row_url
 from training.datasets.showing import exclusion_rows, lineage_url
 from training.evaluations.showing import confusion_picture, evaluations_shown
 from training.progress import CANCEL, live_job

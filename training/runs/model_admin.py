@@ -11,8 +11,10 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from governance import access
-from governance.admin_base import STATUS_KINDS, DeskAdmin, Step, row_url
+from governance.admin_base import DeskAdmin
 from governance.portal.marks import chip
+from governance.portal.rows import STATUS_KINDS, row_url
+from governance.portal.steps import Step
 from labeling.models import UseCase
 from training.datasets.selectors import USABLE
 from training.datasets.showing import lineage_url

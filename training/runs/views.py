@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from governance.admin_base import row_url
 from governance.errors import WorkbenchError
 from governance.portal.pages import portal_page, render_page
+from governance.portal.rows import row_url
 from training.datasets.models import CuratedDataset, DatasetVersion
 from training.datasets.selectors import USABLE, require_usable
 from training.runs import services

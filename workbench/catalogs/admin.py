@@ -7,8 +7,9 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from governance.admin_base import DeskAdmin, Step
+from governance.admin_base import DeskAdmin
 from governance.portal.marks import chip
+from governance.portal.steps import Step
 from workbench.catalogs import services
 from workbench.catalogs.models import CatalogObject, Connection
 from workbench.sharing import SHARE

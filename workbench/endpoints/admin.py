@@ -8,8 +8,10 @@ from django import forms
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from governance.admin_base import DeskAdmin, ReasonForm, Step, row_url
+from governance.admin_base import DeskAdmin
 from governance.approvals.selectors import open_request
+from governance.portal.rows import row_url
+from governance.portal.steps import ReasonForm, Step
 from governance.uses import Classification
 from workbench.endpoints import services
 from workbench.endpoints.models import ModelEndpoint

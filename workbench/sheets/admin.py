@@ -12,10 +12,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
 from governance import access
-from governance.admin_base import DeskAdmin, ReadOnlyInline, ReasonForm, Step, row_url, status_of, waiting_words
+from governance.admin_base import DeskAdmin, ReadOnlyInline
 from governance.approvals.selectors import open_request
 from governance.errors import WorkbenchError
 from governance.portal.marks import chip
+from governance.portal.rows import row_url, status_of, waiting_words
+from governance.portal.steps import ReasonForm, Step
 from governance.portal.strip import strip_for
 from workbench.catalogs.models import CatalogObject
 from workbench.catalogs.selectors import objects_of
