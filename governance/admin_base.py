@@ -6,6 +6,8 @@ Nothing here saves, deletes or edits inline by itself: a class that names no ser
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
@@ -15,12 +17,14 @@ from django.db import models, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.utils.text import smart_split, unescape_string_literal
 from simple_history.admin import SimpleHistoryAdmin
 
 from governance.approvals.selectors import last_words, may_ask_again, sent_back
 from governance.errors import WorkbenchError
 from governance.models import ConstrainedModel
-from governance.portal.lists import CappedPaginator, VisibleOnlyFilter
+from governance.portal import hiding
+from governance.portal.lists import CappedPaginator, ShownChangeList, VisibleOnlyFilter
 from governance.portal.marks import chip, use_strip
 from governance.portal.past import PastVersions
 from governance.portal.rows import row_url, status_of
@@ -92,6 +96,25 @@ class DeskAdmin(NothingHere, StepPages, PastVersions, SimpleHistoryAdmin):
         if not hasattr(manager, "visible_to"):
             return self.get_queryset(request).filter(pk=obj.pk).exists()
         return bool(manager.visible_to(request.user, action).filter(pk=obj.pk).exists())
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ShownChangeList]:
+        return ShownChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
+    ) -> tuple[models.QuerySet[Any], bool]:
+        """Every word in one of the columns of `search_fields`; what this person may not see is found by no word."""
+        for word in smart_split(search_term) if self.search_fields else ():
+            if word[0] in "\"'" and word[0] == word[-1] and len(word) > 1:
+                word = unescape_string_literal(word)
+            wanted = (hiding.holding(self.model, path, word, request.user) for path in self.search_fields)
+            queryset = queryset.filter(reduce(or_, wanted))
+        return queryset, False
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Secrets are asked for in no address: a list would answer letter by letter."""
+        name, hidden = lookup.split("__")[0], getattr(self.model, "hidden_columns", ())
+        return name not in hidden and super().lookup_allowed(lookup, value, request)
 
     def get_list_filter(self, request: HttpRequest) -> Any:
         """Filters over related rows name none that this person may not see."""
@@ -189,8 +212,20 @@ class DeskAdmin(NothingHere, StepPages, PastVersions, SimpleHistoryAdmin):
         row = self.get_object(request, unquote(object_id))
         if row is None:
             return super().change_view(request, object_id, form_url, extra_context)
-        context = self.page_context(request, row) | (extra_context or {})
+        [as_shown] = hiding.shown([row], request.user, whole=True)
+        context = self.page_context(request, as_shown) | (extra_context or {})
         return super().change_view(request, object_id, form_url, context)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """The page shows the row as this person may read it; it was saved, if it was, before."""
+        if (form := context["adminform"].form).instance.pk is not None:
+            [form.instance] = hiding.shown([form.instance], request.user, whole=True)
+        for inline in context["inline_admin_formsets"]:
+            below = [form for form in inline.formset.initial_forms if form.instance.pk is not None]
+            rows = hiding.shown([form.instance for form in below], request.user, whole=True)
+            for form, row in zip(below, rows, strict=True):
+                form.instance = row
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def row_label(self, row: Any) -> str:
         """How search names a row of this desk."""

@@ -6,9 +6,12 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest
+
+from governance.portal import hiding
 
 COUNT_AT_MOST = 10_000
 
@@ -25,6 +28,14 @@ class CappedPaginator(Paginator):
     def is_capped(self) -> bool:
         """Whether there may be more than were counted."""
         return self.count >= COUNT_AT_MOST
+
+
+class ShownChangeList(ChangeList):
+    """The page of a list names nothing that this person may not see."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = hiding.shown(self.result_list, request.user)  # type: ignore[arg-type,assignment]
 
 
 class VisibleOnlyFilter(admin.RelatedOnlyFieldListFilter):

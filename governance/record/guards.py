@@ -12,11 +12,12 @@ from django.apps import apps
 from governance.lifecycle import LIFECYCLES, Transition
 from governance.models.approvals import Approval, ApprovalRequest, ApprovalWithdrawal, GatePolicy
 from governance.models.people import User
-from governance.models.record import Erasure, RowErasure
+from governance.models.record import RecordEntry
+from governance.models.retention import LegalHold, RecordArchive
+from governance.record.tables import append_only
 from governance.record.vouching import IS_SAID
 
 REQUEST, POLICY, ACCOUNT = ApprovalRequest._meta.db_table, GatePolicy._meta.db_table, User._meta.db_table
-ERASURE, ROW_ERASURE = Erasure._meta.db_table, RowErasure._meta.db_table
 SIGNED, TAKEN_BACK = Approval._meta.db_table, ApprovalWithdrawal._meta.db_table
 ASKED = (
     "gate", "content_type_id", "object_id", "fingerprint", "payload", "needed", "reason", "requested_by_id",
@@ -24,15 +25,17 @@ ASKED = (
 """Columns of a request that never change: signatures are for these."""
 UNSIGNED = "an approval needs every signature that its gate asks for, of people who did not ask for it"
 FIXED = "what was asked for never changes, and a closed request stays closed"
-UNPROVED = "requests, signatures and erasures are written by the application alone"
+UNPROVED = "only the application writes this"
+DECISIVE = (LegalHold, RecordArchive, GatePolicy)
+"""What may change and yet decides what is kept, what is dropped and who signs."""
 PAST_GATE = "this step passes its gate or is not made"
 
 
-def guarded() -> Iterator[tuple[str, tuple[Transition, ...]]]:
-    """Each table with a gate in the life of its rows, and that life."""
+def guarded() -> Iterator[tuple[str, str, tuple[Transition, ...]]]:
+    """Label and table of each model with a gate in the life of its rows, and that life."""
     for label, steps in sorted(LIFECYCLES.items()):
         if any(step.gate for step in steps):
-            yield apps.get_model(label)._meta.db_table, steps
+            yield label, apps.get_model(label)._meta.db_table, steps
 
 
 def _signatures(role: str) -> str:
@@ -64,7 +67,7 @@ def on_sqlite() -> dict[str, str]:
         "record_gate_signed": (f"UPDATE OF state ON {REQUEST}", unsigned, UNSIGNED),
         "record_gate_unasked": (f"INSERT ON {REQUEST}", "NEW.state <> 'pending'", UNSIGNED),
     }
-    for table, steps in guarded():
+    for _label, table, steps in guarded():
         known = " OR ".join(_known_step(step) for step in steps)
         barred = f"OLD.status <> NEW.status AND NOT ({known})"
         made[f"record_gate_{table}"] = (f'UPDATE OF status ON "{table}"', barred, PAST_GATE)
@@ -72,6 +75,15 @@ def on_sqlite() -> dict[str, str]:
         name: f'CREATE TRIGGER "{name}" BEFORE {event} WHEN {when} BEGIN SELECT RAISE(ABORT, \'{refusal}\'); END'
         for name, (event, when, refusal) in made.items()
     }
+
+
+def ungated(label: str) -> list[str]:
+    """The states of a life that are reached without passing a gate, its first one included."""
+    steps = LIFECYCLES[label]
+    reached = {apps.get_model(label)._meta.get_field("status").get_default()}
+    while more := {one.target for one in steps if not one.gate and reached & set(one.sources)} - reached:
+        reached |= more
+    return sorted(str(state) for state in reached)
 
 
 def _known_step(step: Transition) -> str:
@@ -107,27 +119,32 @@ BEGIN
     RETURN NEW;
 END $record$
 """
-# Arguments: sources joined by commas, target and gate of each step, the gate empty where there is none.
+# Arguments: the states without a gate before them; then sources joined by commas, target and gate of each step, the
+# gate empty where there is none. Past a gate, also by being born there, only the application leads a row.
 GATE_STEP = f"""
 CREATE OR REPLACE FUNCTION record_gate_step() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = {{schema}}, pg_temp AS $record$
 BEGIN
-    IF OLD.status = NEW.status THEN
+    IF NEW.status <> ALL (string_to_array(TG_ARGV[0], ',')) AND (TG_OP = 'INSERT' OR OLD.status <> NEW.status)
+       AND NOT {IS_SAID} THEN
+        {_REFUSE.format(UNPROVED)}
+    END IF;
+    IF TG_OP = 'INSERT' OR OLD.status = NEW.status THEN
         RETURN NEW;
     END IF;
     FOR step IN 0 .. TG_NARGS / 3 - 1 LOOP
-        IF OLD.status = ANY (string_to_array(TG_ARGV[3 * step], ',')) AND NEW.status = TG_ARGV[3 * step + 1]
-           AND (TG_ARGV[3 * step + 2] = '' OR {_approved("TG_ARGV[3 * step + 2]")}) THEN
+        IF OLD.status = ANY (string_to_array(TG_ARGV[3 * step + 1], ',')) AND NEW.status = TG_ARGV[3 * step + 2]
+           AND (TG_ARGV[3 * step + 3] = '' OR {_approved("TG_ARGV[3 * step + 3]")}) THEN
             RETURN NEW;
         END IF;
     END LOOP;
     {_REFUSE.format(PAST_GATE)}
 END $record$
 """
-# A signature is a row that names a person, and an erasure destroys values: only who can prove to be the application
-# writes one.
-GATE_SIGNATURE = f"""
-CREATE OR REPLACE FUNCTION record_gate_signature() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+# A signature names a person, a readable version says who did what, an erasure destroys values, a sealed place is taken
+# for ever: only who can prove to be the application writes one.
+PROVED = f"""
+CREATE OR REPLACE FUNCTION record_proved() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = {{schema}}, pg_temp AS $record$
 BEGIN
     IF NOT {IS_SAID} THEN
@@ -136,7 +153,7 @@ BEGIN
     RETURN NULL;
 END $record$
 """
-FUNCTIONS = (GATE_REQUEST, GATE_SIGNATURE, GATE_STEP)
+FUNCTIONS = (GATE_REQUEST, PROVED, GATE_STEP)
 
 
 def on_postgresql() -> dict[tuple[str, str], str]:
@@ -145,13 +162,23 @@ def on_postgresql() -> dict[tuple[str, str], str]:
         (REQUEST, "record_gate"): f'BEFORE INSERT OR UPDATE ON "{REQUEST}" FOR EACH ROW '
         "EXECUTE FUNCTION record_gate_request()"
     }
-    for table in (SIGNED, TAKEN_BACK, ERASURE, ROW_ERASURE):
+    for model in append_only():
+        if model is RecordEntry:  # its triggers write it, whoever acts
+            continue
+        made[model._meta.db_table, "record_proved"] = _proved(model._meta.db_table, "INSERT")
+    for model in DECISIVE:
+        made[model._meta.db_table, "record_proved"] = _proved(model._meta.db_table, "INSERT OR DELETE OR UPDATE")
+    for label, table, steps in guarded():
+        told = [",".join(ungated(label))]
+        for step in steps:
+            told += [",".join(step.sources), step.target, step.gate]
+        words = ", ".join(f"'{one}'" for one in told)
+        call = f"record_gate_step({words})"
         made[table, "record_gate"] = (
-            f'BEFORE INSERT ON "{table}" FOR EACH STATEMENT EXECUTE FUNCTION record_gate_signature()'
-        )
-    for table, steps in guarded():
-        told = ", ".join(f"'{','.join(step.sources)}', '{step.target}', '{step.gate}'" for step in steps)
-        made[table, "record_gate"] = (
-            f'BEFORE UPDATE OF status ON "{table}" FOR EACH ROW EXECUTE FUNCTION record_gate_step({told})'
+            f'BEFORE INSERT OR UPDATE OF status ON "{table}" FOR EACH ROW EXECUTE FUNCTION {call}'
         )
     return made
+
+
+def _proved(table: str, events: str) -> str:
+    return f'BEFORE {events} ON "{table}" FOR EACH STATEMENT EXECUTE FUNCTION record_proved()'

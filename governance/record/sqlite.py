@@ -160,7 +160,7 @@ def _growing(model: type[models.Model]) -> dict[str, str]:
     """Rows of `model` are added by this application, and never changed, deleted or replaced by anyone."""
     table = model._meta.db_table
     refuse = f"SELECT RAISE(ABORT, '{table} only grows: its rows are never changed or deleted');"
-    return _kept(table, refuse, update=f'BEFORE UPDATE ON "{table}"')
+    return _kept(model, refuse, update=f'BEFORE UPDATE ON "{table}"')
 
 
 def _closed(table: str) -> dict[str, str]:
@@ -173,17 +173,33 @@ def _closed(table: str) -> dict[str, str]:
     }
 
 
-def _kept(table: str, refuse: str, *, update: str) -> dict[str, str]:
-    """REPLACE counts as a deletion on our connections; others lack the function, so they cannot insert at all."""
+def _kept(model: Any, refuse: str, *, update: str) -> dict[str, str]:
+    """REPLACE is refused where a row stands in its way; connections that lack our functions cannot insert at all."""
+    table = model._meta.db_table
     heads = {
         "update": update,
         "delete": f'BEFORE DELETE ON "{table}"',
-        "insert": f"BEFORE INSERT ON \"{table}\" WHEN record_context('door') IS NULL",
+        "insert": f"BEFORE INSERT ON \"{table}\" WHEN record_context('door') IS NULL{_taken(model)}",
     }
     return {
         f"record_keep_{event}_{table}": f'CREATE TRIGGER "record_keep_{event}_{table}" {head} BEGIN {refuse} END'
         for event, head in heads.items()
     }
+
+
+def _taken(model: Any) -> str:
+    """Or a row stands where NEW would be put. What is kept once, under its digest, is offered again and again."""
+    opts = model._meta
+    if hasattr(model, "emptied_columns"):
+        return ""
+    rules = [rule for rule in opts.constraints if isinstance(rule, models.UniqueConstraint) and not rule.condition]
+    sets = [[field.name] for field in opts.concrete_fields if field.unique] + [list(rule.fields) for rule in rules]
+    found = ""
+    for names in sets:
+        columns = [opts.get_field(name).column for name in names]
+        same = " AND ".join(f'kept."{column}" = NEW."{column}"' for column in columns)
+        found += f' OR EXISTS (SELECT 1 FROM "{opts.db_table}" kept WHERE {same})'
+    return found
 
 
 def _on_hold(entry: str) -> str:
@@ -211,7 +227,7 @@ def _erasable() -> dict[str, str]:
         f"AND (EXISTS (SELECT 1 FROM {ERASURE} WHERE entry_id = OLD.id) OR {_is_dropped('OLD.id')}) "
         f"AND NOT {_on_hold('OLD.id')}"
     )
-    return _kept(VALUES, refuse, update=f"BEFORE UPDATE ON {VALUES} WHEN NOT ({erased})") | {
+    return _kept(RecordValues, refuse, update=f"BEFORE UPDATE ON {VALUES} WHEN NOT ({erased})") | {
         "record_hold_erasure": (
             f'CREATE TRIGGER "record_hold_erasure" BEFORE INSERT ON {ERASURE} WHEN {_on_hold("NEW.entry_id")} '
             f"BEGIN SELECT RAISE(ABORT, '{VALUES} is on legal hold: values are kept until it is lifted'); END"
@@ -251,7 +267,7 @@ def _emptied(kind: str, model: Any) -> dict[str, str]:
     cleared = ", ".join([f'"{column}" = NULL' for column in model.emptied_columns])
     is_uuid = isinstance(storage(model._meta.pk), models.UUIDField)
     stored = "replace(NEW.object_id, '-', '')" if is_uuid else "NEW.object_id"
-    return _kept(table, refuse, update=f'BEFORE UPDATE ON "{table}" WHEN NOT ({allowed})') | {
+    return _kept(model, refuse, update=f'BEFORE UPDATE ON "{table}" WHEN NOT ({allowed})') | {
         hold: (
             f'CREATE TRIGGER "{hold}" BEFORE INSERT ON {ROW_ERASURE} WHEN NEW.kind = \'{kind}\' '
             f"AND {_row_on_hold('NEW')} "

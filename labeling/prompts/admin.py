@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from governance.admin_base import DeskAdmin
 from governance.approvals.selectors import open_request
+from governance.portal import hiding
 from governance.portal.rows import row_url
 from governance.portal.steps import ReasonForm, Step
 from labeling.prompts import services
@@ -80,7 +81,8 @@ class PromptTemplateAdmin(DeskAdmin):
         return result.template if isinstance(result, TemplateVersion) else result
 
     def page_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
-        versions = sorted(row.versions.select_related("created_by", "labelset"), key=number_of, reverse=True)
+        versions = hiding.shown(row.versions.select_related("created_by", "labelset"), request.user)
+        versions.sort(key=number_of, reverse=True)
         return super().page_context(request, row) | {"object_lead": row.description, "versions": versions}
 
     @admin.display(description="Newest version")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from governance.approvals.authorship import authors_of_version
 from governance.approvals.registry import Gate
 from governance.models import ApprovalRequest, User
 from labeling.prompts import services
@@ -21,9 +22,7 @@ def _content(version: TemplateVersion) -> object:
 
 
 def _authors(version: TemplateVersion) -> list[User]:
-    """Whoever created the draft or changed it."""
-    editors = version.history.values("history_user_id")
-    return [version.created_by, *User.objects.filter(pk__in=editors)]
+    return authors_of_version(version, version.template, "name")
 
 
 def _ask_again(version: TemplateVersion, request: ApprovalRequest, by: User, reason: str) -> ApprovalRequest:

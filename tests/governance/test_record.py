@@ -15,6 +15,7 @@ from governance.errors import RecordIncomplete
 from governance.models import ConstraintChange, Person, RecordEntry, RecordValues, TagRule, User
 from governance.record import connections, triggers, verification
 from governance.roles import group_for
+from tests.factories import SheetFactory, approval_request
 
 pytestmark = pytest.mark.django_db
 
@@ -258,12 +259,43 @@ def test_replace_does_not_get_at_an_entry():
         )
 
 
+@ONLY_SQLITE
+@pytest.mark.parametrize("kept", ["recordentry", "recordvalues", "historicaltagrule", "approval"])
+def test_no_setting_lets_a_row_that_is_kept_be_replaced(kept, steward, officer):
+    row = TagRule.objects.first()
+    row.reason = "looked at again"
+    row.save()
+    request = approval_request(SheetFactory(owner=steward), requested_by=steward)
+    request.approvals.create(
+        approver=officer, person=officer.person, role="approver", verdict="approve", fingerprint=request.fingerprint
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA recursive_triggers = OFF")
+        try:
+            with pytest.raises(IntegrityError, match="only grows"), transaction.atomic():
+                cursor.execute(f"INSERT OR REPLACE INTO governance_{kept} SELECT * FROM governance_{kept}")
+        finally:
+            cursor.execute("PRAGMA recursive_triggers = ON")
+
+
 @ONLY_POSTGRESQL
 @pytest.mark.parametrize("table", ["governance_recordentry", "governance_person", "governance_historicaltagrule"])
 def test_no_table_on_record_is_truncated(table):
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         cursor.execute(f"TRUNCATE {table} CASCADE")
+
+
+def test_the_site_is_not_ready_while_a_trigger_is_missing(client):
+    assert client.get("/readyz").content == b"ok"
+    name = "record_update_governance_person" if connection.vendor == "sqlite" else "record_change ON governance_person"
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TRIGGER {name}")
+
+    answer = client.get("/readyz")
+
+    assert (answer.status_code, b"migrate" in answer.content) == (503, True)
+    assert client.get("/healthz").status_code == 200
 
 
 def test_governed_rows_cannot_change_while_a_trigger_is_missing(monkeypatch):

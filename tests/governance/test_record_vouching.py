@@ -7,6 +7,7 @@ import json
 import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
 from governance import context
 from governance.errors import RecordIncomplete
@@ -14,7 +15,7 @@ from governance.models import Person, RecordEntry
 from governance.record import connections, triggers, vouching
 from governance.record.guards import UNPROVED
 from governance.record.postgresql import say
-from tests.factories import SheetFactory, approval_request
+from tests.factories import SheetFactory, SheetVersionFactory, approval_request
 
 pytestmark = [
     pytest.mark.django_db,
@@ -89,6 +90,29 @@ def test_a_forged_write_is_counted_as_one_past_every_door(client, officer):
 
     rows = client.get("/api/v1/record/?door=none&kind=governance.person").json()["results"]
     assert [row["actor"] for row in rows][:1] == [f"db:{connection.settings_dict['USER']}"]
+
+
+# What decides what is kept, who signs, what is sealed and what is read as history.
+DECISIVE = [
+    "INSERT INTO governance_recordarchive (number, first, last, file, bytes, digest, erased_count, archived_at) "
+    "VALUES (1, 0, 1, 'x', 1, repeat('0', 64), 0, now())",
+    "UPDATE governance_recordarchive SET dropped_at = now()",
+    "UPDATE governance_legalhold SET lifted_at = now()",
+    "DELETE FROM governance_legalhold",
+    "INSERT INTO governance_sealedentry (position, leaf, entry_id) VALUES (7000, repeat('0', 64), 7000)",
+    "UPDATE governance_gatepolicy SET author_may_approve = true",
+    "INSERT INTO workbench_historicalsheet SELECT * FROM workbench_historicalsheet",
+    "INSERT INTO workbench_sheetversion SELECT * FROM workbench_sheetversion WHERE status = 'published'",
+]
+
+
+@pytest.mark.parametrize("statement", DECISIVE)
+@pytest.mark.parametrize("said", [lambda officer: "", forged], ids=["nothing", "forged"])
+def test_what_decides_about_the_record_and_the_gates_is_not_written_with_the_account_alone(said, statement, officer):
+    SheetVersionFactory(status="published", published_at=timezone.now())
+
+    with pytest.raises(psycopg.Error, match=UNPROVED):
+        told(said(officer), statement)
 
 
 @pytest.mark.parametrize("said", [lambda officer: "", forged], ids=["nothing", "forged"])

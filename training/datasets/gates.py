@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from governance.approvals.authorship import authors_of_version
 from governance.approvals.registry import Gate
 from governance.rules.leave import in_words, leave_under, sources_in_words
 from governance.uses import Classification
@@ -51,8 +51,8 @@ def officer_needed(version: DatasetVersion) -> dict[str, int]:
     return {"compliance-officer": 1} if highest_classification(version) >= Classification.CONFIDENTIAL else {}
 
 
-def _authors(version: DatasetVersion) -> Iterable[User]:
-    return [version.created_by]
+def _authors(version: DatasetVersion) -> list[User]:
+    return authors_of_version(version, version.dataset, "name", "description", "purpose", "split")
 
 
 def _ask_again(version: DatasetVersion, request: ApprovalRequest, by: User, reason: str) -> ApprovalRequest:

@@ -56,7 +56,7 @@ class CatalogObjectAdmin(DeskAdmin):
     """Tables, columns and volumes as last read, with what their tags permit."""
 
     list_display = ("ref", "kind", "connection", "tag_chips", "uses", "synced_at")
-    list_filter = ("kind", "data_classification", ("connection", admin.RelatedOnlyFieldListFilter))
+    list_filter = ("kind", "data_classification", "connection")
     list_select_related = ("connection",)
     search_fields = ("ref", "description")
     fields = ("ref", "kind", "connection", "description", "tag_chips", "usage_reason", "permitted_until", "synced_at")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from governance.approvals.authorship import authors_of_columns
 from governance.approvals.registry import Gate
 from workbench.endpoints import services
 from workbench.endpoints.models import ModelEndpoint
@@ -23,8 +23,9 @@ def content_of(endpoint: ModelEndpoint) -> dict[str, object]:
     }
 
 
-def _authors(endpoint: ModelEndpoint) -> Iterable[User]:
-    return [endpoint.created_by] if endpoint.created_by else []
+def _authors(endpoint: ModelEndpoint) -> list[User]:
+    made = [endpoint.created_by] if endpoint.created_by else []
+    return [*made, *authors_of_columns(endpoint, "name", "engine", "base_url", "model_name")]
 
 
 def _ask_again(endpoint: ModelEndpoint, request: ApprovalRequest, by: User, reason: str) -> ApprovalRequest:

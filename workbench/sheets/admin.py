@@ -76,7 +76,7 @@ class SheetAdmin(DeskAdmin):
     """Named pointers to data."""
 
     list_display = ("name", "status_chip", "version", "items", "uses", "connection", "owner")
-    list_filter = ("versions__status", ("connection", admin.RelatedOnlyFieldListFilter))
+    list_filter = ("versions__status", "connection")
     list_select_related = ("connection", "owner")
     search_fields = ("name", "description")
     fields = ("description", "connection", "owner", "usage_reason", "permitted_until")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from governance.approvals.authorship import authors_of_version
 from governance.approvals.registry import Gate
 from workbench.sheets import services
 from workbench.sheets.models import SheetVersion
@@ -33,8 +33,8 @@ def content_of(version: SheetVersion) -> dict[str, object]:
     }
 
 
-def _authors(version: SheetVersion) -> Iterable[User]:
-    return [version.created_by]
+def _authors(version: SheetVersion) -> list[User]:
+    return authors_of_version(version, version.sheet, "name", "description", "connection_id", "item_key")
 
 
 def _ask_again(version: SheetVersion, request: ApprovalRequest, by: User, reason: str) -> ApprovalRequest:
