@@ -58,8 +58,10 @@ export class Draft {
         this.bring();
     }
 
-    say(text) {
-        this.form.querySelector("[data-draft-state]").textContent = text;
+    say(text, isSaved = false) {
+        const spot = this.form.querySelector("[data-draft-state]");
+        spot.textContent = text;
+        spot.classList.toggle("unsaved", !isSaved);
     }
 
     entered() {
@@ -102,7 +104,7 @@ export class Draft {
         if (told.isSaved && localStorage.getItem(this.key) === text) this.forget();
         if (this.isStopped) return Boolean(told.isSaved);
         if (!told.isSaved && !told.isRefused && this.waiting === null) this.saveLater(TRY_AGAIN_AFTER);
-        this.say(told.words);
+        this.say(told.words, told.isSaved);
         return Boolean(told.isSaved || told.isRefused);
     }
 
@@ -144,10 +146,10 @@ export class Draft {
 function notice(text) {
     let spot = document.querySelector("[data-connection]");
     if (!spot) {
-        spot = Object.assign(document.createElement("p"), {className: "errornote connection-note"});
+        spot = Object.assign(document.createElement("p"), {className: "errornote"});
         spot.dataset.connection = "";
         spot.setAttribute("role", "alert");
-        document.querySelector("#content-start").prepend(spot);
+        document.querySelector("#content").prepend(spot);
     }
     spot.textContent = text;
     spot.scrollIntoView({block: "nearest"});
