@@ -130,8 +130,8 @@ class TrainingSheetAdmin(DeskAdmin):
     search_fields = ("name", "sheet__name", "template_version__template__name")
     fields = (
         "description", "sheet_link", "template_link", "labelset_version", "mode", "endpoint", "column",
-        "trusted_reason", "sample_size", "check_when_done", "use_case", "config", "source_version", "owner", "created_at",
-        "reviewed_at",
+        "trusted_reason", "sample_size", "check_when_done", "use_case", "config", "source_version", "owner",
+        "created_at", "reviewed_at",
     )  # fmt: skip
     readonly_fields = fields
     change_form_template = "labeling/training_sheet.html"

@@ -143,6 +143,7 @@ def _reads_only(version: TemplateVersion, names: list[str]) -> bool:
 def initial_of(row: GenerationConfig | TrainingSheet) -> dict[str, Any]:
     """`initial` for the form: what this row was or would be made with."""
     names = (
-        "template_version", "mode", "endpoint", "column", "trusted_reason", "sample_size", "check_when_done", "use_case",
+        "template_version", "mode", "endpoint", "column", "trusted_reason", "sample_size", "check_when_done",
+        "use_case",
     )  # fmt: skip
     return {name: getattr(row, name) for name in names}
