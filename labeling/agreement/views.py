@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from governance.errors import InvalidInput, WorkbenchError
+from governance.portal.content import in_a_line
 from governance.portal.pages import portal_page, render_page
 from labeling.agreement import reporting, selectors, services
 from labeling.agreement.forms import ANOTHER, AssignForm, OpinionForm, SettleForm
@@ -277,8 +279,17 @@ def experts_agreement(request: HttpRequest) -> HttpResponse:
     context = desk.context(
         "Agreement", lead=f"{report.items:,} items that have all {desk.asked} opinions", report=report, names=names,
         compared=compared, ordinal=ordinal,
+        confusions=[(_said(first), _said(second), count) for first, second, count in report.confusions],
     )  # fmt: skip
     return render_page(request, "labeling/experts_agreement.html", context)
+
+
+def _said(compared: str) -> str:
+    """Answers that are no text are compared as their JSON; people read them in words."""
+    try:
+        return in_a_line(json.loads(compared)) if compared.startswith(("{", "[")) else compared
+    except ValueError:
+        return compared
 
 
 @portal_page(services.LABEL)
@@ -330,10 +341,7 @@ def _side_by_side(said: Sequence[Opinion]) -> list[dict[str, Any]]:
     answers = [fields_of(opinion.data) for opinion in said]
     lines = []
     for name in dict.fromkeys(name for answer in answers for name in answer):
-        values = [_text(answer[name]) if name in answer else "—" for answer in answers]
-        lines.append({"name": name or "Answer", "values": values, "differs": len(set(values)) > 1})
+        values = [in_a_line(answer[name]) if name in answer else "—" for answer in answers]
+        compared = {canonical_json(answer[name]) if name in answer else "" for answer in answers}
+        lines.append({"name": name or "Answer", "values": values, "differs": len(compared) > 1})
     return lines
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else canonical_json(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from django.http import QueryDict
@@ -12,12 +11,11 @@ from governance.errors import InvalidInput
 from governance.models import User
 from labeling.annotating.models import LabelDraft
 from labeling.labelsets.models import LabelType
+from labeling.schemas import entered as forms
 from workbench.models import Sheet
 
 LABEL = "labeling.add_canonicallabel"
-LONGEST = 1_000_000  # characters, as JSON
 LONGEST_REF = 300
-NOT_KEPT = frozenset({"csrfmiddlewaretoken", "action"})
 
 
 def save(
@@ -31,14 +29,8 @@ def save(
     access.require(by, LABEL, sheet)
     if not 0 < len(item_ref) <= LONGEST_REF or "\x00" in item_ref:
         raise InvalidInput(f"An item's key has 1 to {LONGEST_REF} characters.", field="item_ref")
-    kept = {name: list(values) for name, values in entered.items() if name not in NOT_KEPT}
-    text = json.dumps(kept)
-    if len(text) > LONGEST:
-        raise InvalidInput(f"A draft holds {LONGEST:,} characters at most; this has {len(text):,}.", field="entered")
-    if "\\u0000" in text:
-        raise InvalidInput("A draft holds no null characters; take them out.", field="entered")
     draft, _ = LabelDraft.objects.update_or_create(
-        sheet=sheet, label_type=label_type, item_ref=item_ref, account=by, defaults={"entered": kept}
+        sheet=sheet, label_type=label_type, item_ref=item_ref, account=by, defaults={"entered": forms.kept(entered)}
     )
     return draft
 
@@ -55,7 +47,4 @@ def discard(*, sheet: Sheet, label_type: LabelType, item_ref: str, by: User) -> 
 
 def as_posted(draft: LabelDraft) -> QueryDict:
     """The draft as if its form had been sent."""
-    posted = QueryDict(mutable=True)
-    for name, values in draft.entered.items():
-        posted.setlist(name, values)
-    return posted
+    return forms.as_posted(draft.entered)

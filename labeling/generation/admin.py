@@ -114,7 +114,7 @@ def _has_newer_labels(sheet: TrainingSheet, user: Any) -> bool:
 def _filled(names: Sequence[str], row: Any) -> list[str]:
     """Each way of generating leaves other fields empty; a page that lists them all hides what was chosen."""
     stored = row._meta.concrete_fields if row else ()
-    empty = {field.name for field in stored if getattr(row, field.attname) in (None, "")}
+    empty = {field.name for field in stored if getattr(row, field.attname) in (None, "", False)}
     return [name for name in names if name not in empty]
 
 
@@ -132,7 +132,8 @@ class TrainingSheetAdmin(DeskAdmin):
     search_fields = ("name", "sheet__name", "template_version__template__name")
     fields = (
         "description", "sheet_link", "template_link", "labelset_version", "mode", "endpoint", "column",
-        "trusted_reason", "sample_size", "use_case", "config", "source_version", "owner", "created_at", "reviewed_at",
+        "trusted_reason", "sample_size", "check_when_done", "use_case", "config", "source_version", "owner",
+        "created_at", "reviewed_at",
     )  # fmt: skip
     readonly_fields = fields
     change_form_template = "labeling/training_sheet.html"
@@ -285,7 +286,7 @@ class GenerationConfigAdmin(DeskAdmin):
     search_fields = ("name", "sheet__name", "template_version__template__name")
     fields = (
         "sheet", "sheet_version", "template_version", "labelset_version", "mode", "endpoint", "column",
-        "trusted_reason", "sample_size", "use_case", "created_by", "created_at",
+        "trusted_reason", "sample_size", "check_when_done", "use_case", "created_by", "created_at",
     )  # fmt: skip
     readonly_fields = fields
     empty_state = {

@@ -28,7 +28,7 @@ from workbench.models import ModelEndpoint, Sheet, SheetVersion
 
 RECIPE = (
     "sheet_version", "template_version", "labelset_version", "mode", "endpoint", "column", "trusted_reason",
-    "sample_size", "use_case",
+    "sample_size", "check_when_done", "use_case",
 )  # fmt: skip
 JOB_STARTED = OpenApiResponse(OpenApiTypes.OBJECT, description="The work goes on as a job.")
 
@@ -103,6 +103,7 @@ class RecipeSerializer(serializers.Serializer):
     column = serializers.CharField(max_length=128, required=False, allow_blank=True)
     trusted_reason = serializers.CharField(max_length=4000, required=False, allow_blank=True)
     sample_size = serializers.IntegerField(min_value=1, required=False, allow_null=True)
+    check_when_done = serializers.BooleanField(required=False)
     use_case = ScopedRelatedField(queryset=UseCase.objects.all(), required=False, allow_null=True)
 
 

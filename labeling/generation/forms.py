@@ -76,6 +76,11 @@ class GenerateForm(forms.Form):
     sample_size = forms.IntegerField(
         required=False, min_value=1, label="At most", help_text="So many items; empty: all."
     )
+    check_when_done = forms.BooleanField(
+        required=False,
+        label="Check the pairs for quality once they are made",
+        help_text="A job of its own: personal data, secrets, duplicates, answers that do not fit. It decides nothing.",
+    )
     use_case = forms.ModelChoiceField(queryset=UseCase.objects.none(), required=False, empty_label="None")
 
     def __init__(self, *args: Any, sheet_version: SheetVersion, user: Any, **kwargs: Any) -> None:
@@ -87,6 +92,8 @@ class GenerateForm(forms.Form):
         fields["endpoint"].queryset = ModelEndpoint.objects.visible_to(user).filter(is_active=True)
         fields["column"].choices = [("", "None"), *((name, name) for name in sheet_version.column_names)]
         fields["use_case"].queryset = UseCase.objects.visible_to(user)
+        if not user.has_perm("labeling.add_finding"):
+            del fields["check_when_done"]
 
     def recipe(self) -> dict[str, Any]:
         """What the services take; fields of other modes are left out, as the page greys them out."""
@@ -135,5 +142,8 @@ def _reads_only(version: TemplateVersion, names: list[str]) -> bool:
 
 def initial_of(row: GenerationConfig | TrainingSheet) -> dict[str, Any]:
     """`initial` for the form: what this row was or would be made with."""
-    names = ("template_version", "mode", "endpoint", "column", "trusted_reason", "sample_size", "use_case")
+    names = (
+        "template_version", "mode", "endpoint", "column", "trusted_reason", "sample_size", "check_when_done",
+        "use_case",
+    )  # fmt: skip
     return {name: getattr(row, name) for name in names}

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from governance import context, jobs
+from governance.errors import NotPermitted
 from governance.jobs import Running
 from governance.models import Job
 from labeling.generation.answering import Answering, release
@@ -17,6 +18,7 @@ from labeling.generation.recipes import Recipe, read_tags
 from labeling.generation.selectors import counts_of
 from labeling.generation.services import KIND
 from labeling.generation.transitions import CANCEL, COMPLETE, FAIL, Status
+from labeling.quality.services import start_check
 
 RELATED = (
     "sheet__connection", "sheet_version__sheet__connection", "template_version__template", "endpoint",
@@ -60,4 +62,19 @@ def _complete(running: Running) -> dict[str, Any]:
     sheet.result, sheet.error = counts_of(sheet), ""
     with context.because("generation finished"):
         sheet.save(update_fields=["status", "result", "error"])
+    if sheet.check_when_done:
+        _check_quality(sheet, running.job)
     return sheet.result
+
+
+def _check_quality(sheet: TrainingSheet, job: Job) -> None:
+    """As a job of its own, in the name of who asked for the pairs; where they may not, the page says so."""
+    try:
+        if job.requested_by is None:
+            raise NotPermitted("Checks are asked for by people; this job names none.")
+        with transaction.atomic():
+            start_check(training_sheet=sheet, by=job.requested_by)
+    except NotPermitted as error:
+        sheet.error = f"The quality check did not start: {error.message}"
+        with context.because("quality check refused"):
+            sheet.save(update_fields=["error"])

@@ -43,6 +43,11 @@ class GenerationRecipe(models.Model):
         help_text="Why the column may be taken as already approved; empty: every pair is reviewed.",
     )
     sample_size = models.PositiveIntegerField(null=True, blank=True)
+    check_when_done = models.BooleanField(
+        default=False,
+        verbose_name="quality check when done",
+        help_text="Whether a quality check of the pairs starts once they are made.",
+    )
     use_case = models.ForeignKey(UseCase, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 
     class Meta:

@@ -39,6 +39,7 @@ class Recipe:
     column: str = ""
     trusted_reason: str = ""
     sample_size: int | None = None
+    check_when_done: bool = False
     use_case: UseCase | None = None
 
     @classmethod
@@ -126,6 +127,8 @@ def _check_rights(recipe: Recipe, by: User) -> None:
         access.require(by, "workbench.view_modelendpoint", recipe.endpoint)
     if recipe.use_case is not None:
         access.require(by, "labeling.view_usecase", recipe.use_case)
+    if recipe.check_when_done:
+        access.require(by, "labeling.add_finding")
 
 
 def _check_published(recipe: Recipe) -> None:

@@ -38,8 +38,8 @@ def start_generation(
 ) -> TrainingSheet:
     """A Training Sheet and the job that fills it.
 
-    `recipe` may hold sheet_version, labelset_version, mode, endpoint, column, trusted_reason, sample_size and
-    use_case. Left out, the published version of the Sheet and its labelset are taken.
+    `recipe` may hold sheet_version, labelset_version, mode, endpoint, column, trusted_reason, sample_size,
+    check_when_done and use_case. Left out, the published version of the Sheet and its labelset are taken.
 
     :raises WorkbenchError: `by` may not use a part of it, or the parts do not fit; `field` names which.
     """

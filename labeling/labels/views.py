@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from governance.errors import InvalidInput, StaleVersion, WorkbenchError
+from governance.portal.content import in_a_line
 from governance.portal.pages import portal_page, render_page
 from governance.portal.strip import Strip, strip_for, strip_of
 from governance.uses import ALL_USES, combine
@@ -143,7 +144,10 @@ def _rows(desk: Desk, refs: list[str]) -> list[dict[str, Any]]:
             state = {"text": "labelled", "tone": "permitted"}
             if selectors.is_misfit(label, desk.labelset):
                 state = {"text": "does not fit", "tone": "prohibited"}
-        rows.append({"ref": ref, "url": desk.url("label-item", item=ref), "label": label, "state": state})
+        answer = in_a_line(label.content.shown) if label is not None else ""
+        rows.append(
+            {"ref": ref, "url": desk.url("label-item", item=ref), "label": label, "answer": answer, "state": state}
+        )
     return rows
 
 

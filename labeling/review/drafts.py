@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 
 from django.http import QueryDict
 
 from governance import access
-from governance.errors import InvalidInput
 from governance.models import User
 from labeling.generation.models import QAPair
 from labeling.review.models import PairDraft
 from labeling.review.transitions import REVIEW
-
-LONGEST = 1_000_000  # characters, as JSON
-NOT_KEPT = frozenset({"csrfmiddlewaretoken", "action"})
+from labeling.schemas import entered as forms
 
 
 def save(*, pair: QAPair, by: User, entered: Mapping[str, Sequence[str]]) -> PairDraft:
     """Keep what `by` has typed about this pair, in place of what was kept before.
 
     :raises NotPermitted: `by` may not review, or not see the pair.
-    :raises InvalidInput: it is longer than a million characters.
+    :raises InvalidInput: it is longer than a million characters, or holds a null character.
     """
     access.require(by, REVIEW, pair)
-    kept = {name: list(values) for name, values in entered.items() if name not in NOT_KEPT}
-    if (length := len(json.dumps(kept))) > LONGEST:
-        raise InvalidInput(f"A draft holds {LONGEST:,} characters at most; this has {length:,}.", field="entered")
-    draft, _ = PairDraft.objects.update_or_create(pair=pair, account=by, defaults={"entered": kept})
+    draft, _ = PairDraft.objects.update_or_create(pair=pair, account=by, defaults={"entered": forms.kept(entered)})
     return draft
 
 
@@ -44,7 +37,4 @@ def discard(*, pair: QAPair, by: User) -> None:
 
 def as_posted(draft: PairDraft) -> QueryDict:
     """The draft as if its form had been sent."""
-    posted = QueryDict(mutable=True)
-    for name, values in draft.entered.items():
-        posted.setlist(name, values)
-    return posted
+    return forms.as_posted(draft.entered)

@@ -12,7 +12,9 @@ STEWARD, DEVELOPER, ENGINEER, EXPERT, APPROVER, OFFICER, VIEWER = (
 )  # fmt: skip
 
 
-def generate(portal: Portal, *, sheet: str, template: str, name: str, mode: str = "AI generated") -> None:
+def generate(
+    portal: Portal, *, sheet: str, template: str, name: str, mode: str = "AI generated", check: bool = False
+) -> None:
     """The engineer makes pairs, waits for the job and lets the team see them."""
     portal.log_in(ENGINEER)
     portal.go("Training sheets")
@@ -24,6 +26,7 @@ def generate(portal: Portal, *, sheet: str, template: str, name: str, mode: str 
     portal.fill(mode, True)
     if mode == "AI generated":
         portal.fill("Endpoint", "Nearest-neighbour labeler")
+    portal.fill("Check the pairs for quality once they are made", check)
     portal.click("Generate")
     portal.wait_for_job()
     portal.sees(name, "ready for review")

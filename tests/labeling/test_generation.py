@@ -655,6 +655,46 @@ def test_the_generate_page_leads_from_sheet_to_preview_to_job(client, engineer, 
     assert "Kept" in client.get(f"/admin/generate/?config={config.pk}").content.decode()
 
 
+@pytest.mark.parametrize("is_wanted", [True, False])
+def test_a_quality_check_follows_generation_where_the_form_asks_for_one(client, engineer, sheet, template, is_wanted):
+    client.force_login(engineer)
+    posted = {"name": "Checked", "template_version": template.pk, "mode": "manual", "action": "generate"}
+    client.post(f"/admin/generate/?sheet={sheet.pk}", posted | ({"check_when_done": "on"} if is_wanted else {}))
+
+    jobs.run_waiting()
+
+    made = TrainingSheet.objects.get(name="Checked")
+    assert made.status == "ready"
+    checks = Job.objects.filter(kind="labeling.check_quality")
+    assert [(job.subject_id, job.requested_by, job.state) for job in checks] == (
+        [(made.pk, engineer, "succeeded")] if is_wanted else []
+    )
+
+
+def test_a_saved_configuration_keeps_the_wish_for_a_check(engineer, sheet, template):
+    recipe = {"sheet": sheet, "template_version": template, "mode": Mode.MANUAL, "check_when_done": True}
+    config = services.save_config(by=engineer, name="Nightly", **recipe)
+
+    made = services.run_config(config=config, by=engineer)
+    jobs.run_waiting()
+
+    assert Job.objects.get(kind="labeling.check_quality").subject_id == made.pk
+
+
+def test_pairs_are_offered_and_the_page_says_why_no_check_began_when_the_right_is_gone(engineer, sheet, template):
+    recipe = {"sheet": sheet, "template_version": template, "mode": Mode.MANUAL, "check_when_done": True}
+    made = services.start_generation(by=engineer, name="Checked", **recipe)
+    engineer.is_active = False
+    engineer.save()
+
+    jobs.run_waiting()
+
+    made.refresh_from_db()
+    assert (made.status, made.error[:31]) == ("ready", "The quality check did not start")
+    with pytest.raises(NotPermitted):
+        services.start_generation(by=engineer, name="Again", **recipe)
+
+
 def test_the_page_of_a_training_sheet_says_where_its_pairs_stand_and_what_comes_next(
     client, start, engineer, expert, sheet, labelset
 ):

@@ -143,6 +143,15 @@ def test_a_draft_goes_with_the_decision_or_when_it_is_thrown_away(at, expert, cl
     assert QAPair.objects.get(pk=pair.pk).answer.body == {"label": "refund"}
 
 
+@pytest.mark.parametrize(("text", "status"), [("a\x00b", 400), ("a\\u0000b", 200)])
+def test_a_null_character_is_refused_in_a_draft_and_its_spelling_kept(at, expert, client, text, status):
+    pair = at(expert)
+
+    answer = client.post(reverse("labeling:pair-draft", args=[pair.pk]), typed(pair, **{"pair-notes": text}))
+
+    assert answer.status_code == status, answer.content
+
+
 def test_a_draft_that_is_too_long_is_refused_with_both_lengths(at, expert, client):
     pair = at(expert)
 

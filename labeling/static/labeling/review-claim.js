@@ -1,8 +1,8 @@
 /* The claim on a pair: renewed while somebody works, released as they leave without deciding. */
+import {post} from "../governance/drafts.js";
+
 const RENEW_EVERY = 60_000, IDLE_AFTER = 10 * 60_000;
 let lastActive = Date.now();
-
-export const postTo = (url, body) => fetch(url, {method: "POST", body, credentials: "same-origin"});
 
 for (const kind of ["input", "keydown", "pointerdown", "scroll"]) {
     document.addEventListener(kind, () => { lastActive = Date.now(); }, {passive: true});
@@ -24,7 +24,7 @@ export class Claim {
 
     async renew() {
         if (Date.now() - lastActive > IDLE_AFTER) return;
-        const answer = await postTo(this.url, this.body()).catch(() => null);
+        const answer = await post(this.url, this.body()).catch(() => null);
         if (answer?.ok) this.taken = (await answer.json()).taken || this.taken;
     }
 

@@ -1,12 +1,11 @@
 /* One key decides and the next pair is there: its page was fetched, and its pair claimed, while this one was read.
    What is typed is kept on the server a moment later; without a connection in this browser, until there is one. */
+import {Draft, post} from "../governance/drafts.js";
+import {isTyping, keysAllowed} from "./parts.js";
 import {Claim} from "./review-claim.js";
-import {Draft} from "./review-draft.js";
 
 const PARTS = ["#content-start", "#key-help"];  // what differs from pair to pair
 const OFFLINE = "Not sent: no connection. What you typed is kept; decide again when there is one.";
-const isTyping = (target) => Boolean(target.closest("input:not([type=radio]):not([type=checkbox]), textarea, select, dialog"));
-const keysAllowed = () => document.body.dataset.keys !== "off" && localStorage.getItem("workbench.keys") !== "off";
 
 let form = null, draft = null, claim = null;
 let ahead = null;  // {page, claim}: of the next pair
@@ -87,7 +86,8 @@ const BY_FETCH = new Set(["approve", "golden", "reject", "flag", "mine", "theirs
 
 async function onSubmit(event) {
     const button = event.submitter;
-    if (event.target !== form || !button || !BY_FETCH.has(button.value)) return draft?.isGoing();
+    if (event.target !== form) return;
+    if (!button || !BY_FETCH.has(button.value)) return navigator.onLine && draft?.done();
     event.preventDefault();
     if (isBusy) return;
     isBusy = true;
@@ -102,9 +102,9 @@ async function send(button) {
     const body = new URLSearchParams(new FormData(form, button)), url = form.getAttribute("action");
     draft?.pause();
     const headers = {"X-Next": ahead ? formOf(ahead.page).dataset.pair : ""};
-    const answer = await fetch(url, {method: "POST", body, headers, credentials: "same-origin"}).catch(() => null);
+    const answer = await post(url, body, {headers}).catch(() => null);
     if (answer === null) return draft?.keepHere(OFFLINE);
-    if (answer.headers.get("Content-Type").startsWith("application/json")) return follow(await answer.json());
+    if (answer.headers.get("Content-Type")?.startsWith("application/json")) return follow(await answer.json());
     const page = parsed(await answer.text());
     dropAhead();
     if (!formOf(page)) return elsewhere(answer);
