@@ -7,7 +7,6 @@ import json
 import psycopg
 import pytest
 from django.db import DatabaseError, connection, transaction
-from django.utils import timezone
 
 from governance import context
 from governance.errors import RecordIncomplete
@@ -106,10 +105,10 @@ DECISIVE = [
 ]
 
 
-@pytest.mark.parametrize("statement", DECISIVE)
+@pytest.mark.parametrize("statement", DECISIVE, ids=lambda one: " ".join(one.split()[:3]))
 @pytest.mark.parametrize("said", [lambda officer: "", forged], ids=["nothing", "forged"])
 def test_what_decides_about_the_record_and_the_gates_is_not_written_with_the_account_alone(said, statement, officer):
-    SheetVersionFactory(status="published", published_at=timezone.now())
+    SheetVersionFactory(sheet__owner=officer, published=True)
 
     with pytest.raises(psycopg.Error, match=UNPROVED):
         told(said(officer), statement)
