@@ -40,6 +40,16 @@ class AssignForm(forms.Form):
         return refs
 
 
+class FreeForm(forms.Form):
+    """Why a place is freed; of one's own one need not say."""
+
+    reason = forms.CharField(max_length=4_000, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def __init__(self, *args: Any, is_own: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].required = not is_own
+
+
 class SettleForm(forms.Form):
     """Whose answer is right, or another one, and why."""
 

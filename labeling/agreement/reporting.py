@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ VIEW = "labeling.view_agreement"
 NOT_GIVEN = "(not given)"
 DRAWS_OF_PAIRS = 300
 SHOWN_CONFUSIONS = 50
+MOST_IN_HEAT = 12
+STEPS = 5
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class FieldReport:
 
 @dataclass(frozen=True)
 class PairReport:
-    """Agreement of two people on items that both answered; values that differ, the most frequent first."""
+    """Agreement of two people on items that both answered; `said` counts what the first and the second said."""
 
     first: str
     second: str
@@ -45,7 +48,32 @@ class PairReport:
     kappa: float | None
     interval: Interval | None
     exact: float | None
-    confusion: list[tuple[str, str, int]]
+    said: Counter[tuple[str, str]]
+
+    @property
+    def confusion(self) -> list[tuple[str, str, int]]:
+        """Values that differ, the most frequent first."""
+        return [(one, other, count) for (one, other), count in self.said.most_common() if one != other]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """How often, and that as one of STEPS; what differs and what is the same are stepped by themselves. 0: never."""
+
+    count: int
+    step: int
+    is_same: bool
+
+
+@dataclass(frozen=True)
+class Heat:
+    """What one (rows) and another (columns) said of the same items, of the `MOST_IN_HEAT` most confused values."""
+
+    first: str
+    second: str
+    values: list[str]
+    rows: list[tuple[str, list[Cell]]]
+    left_out: int
 
 
 @dataclass(frozen=True)
@@ -67,6 +95,40 @@ class Report:
             for first, second, count in pair.confusion:
                 counted[min(first, second), max(first, second)] += count
         return [(first, second, count) for (first, second), count in counted.most_common(SHOWN_CONFUSIONS)]
+
+    def heat(self, between: str = "") -> Heat:
+        """As a table: of the two people with this place in `pairs`, or of all of them in either order where it is "".
+
+        :raises InvalidInput: there are no such two.
+        """
+        if not between:
+            both: Counter[tuple[str, str]] = Counter()
+            for pair in self.pairs:
+                for (first, second), count in pair.said.items():
+                    both.update({(first, second): count} | ({(second, first): count} if first != second else {}))
+            return _heat("One", "Another", both)
+        if between not in map(str, range(len(self.pairs))):
+            raise InvalidInput("There are no such two people; choose two that are offered.", field="between")
+        pair = self.pairs[int(between)]
+        return _heat(pair.first, pair.second, pair.said)
+
+
+def _heat(first: str, second: str, said: Counter[tuple[str, str]]) -> Heat:
+    """The values that differ most often come first, so that what is left out is what hardly differs."""
+    differs: Counter[str] = Counter()
+    for (one, other), count in said.items():
+        differs.update({one: count * (one != other), other: count * (one != other)})
+    values = sorted(value for value, _ in differs.most_common(MOST_IN_HEAT))
+    most = {
+        is_same: max((count for (one, other), count in said.items() if (one == other) == is_same), default=0)
+        for is_same in (True, False)
+    }
+    rows = [(one, [_cell(said[one, other], one == other, most[one == other]) for other in values]) for one in values]
+    return Heat(first, second, values, rows, left_out=len(differs) - len(values))
+
+
+def _cell(count: int, is_same: bool, most: int) -> Cell:
+    return Cell(count, math.ceil(STEPS * count / most) if count else 0, is_same)
 
 
 def agreement_of(
@@ -204,7 +266,7 @@ def _pairs(keys: Sequence[Sequence[str | None]], people: Sequence[User]) -> list
         both = [one for one in said if None not in one]
         if not both:
             continue
-        counted = Counter({pair: count for pair, count in statistics.confusion(both).items() if pair[0] != pair[1]})
+        counted = statistics.confusion(both)
         found.append(
             PairReport(
                 first=people[int(first)].display_name,
@@ -213,7 +275,7 @@ def _pairs(keys: Sequence[Sequence[str | None]], people: Sequence[User]) -> list
                 kappa=statistics.cohen_kappa(both),
                 interval=statistics.kappa_interval(both, draws=DRAWS_OF_PAIRS),
                 exact=statistics.exact_match(both),
-                confusion=[(str(one), str(other), count) for (one, other), count in counted.most_common()],
+                said=Counter({(str(one), str(other)): count for (one, other), count in counted.items()}),
             )
         )
     return found

@@ -17,6 +17,7 @@ from labeling.generation.recipes import Recipe, read_tags
 from labeling.generation.selectors import counts_of
 from labeling.generation.services import KIND
 from labeling.generation.transitions import CANCEL, COMPLETE, FAIL, Status
+from labeling.review import standing
 
 RELATED = (
     "sheet__connection", "sheet_version__sheet__connection", "template_version__template", "endpoint",
@@ -60,4 +61,5 @@ def _complete(running: Running) -> dict[str, Any]:
     sheet.result, sheet.error = counts_of(sheet), ""
     with context.because("generation finished"):
         sheet.save(update_fields=["status", "result", "error"])
+    standing.deal_new(sheet)
     return sheet.result

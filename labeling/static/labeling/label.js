@@ -13,6 +13,13 @@
         choices[number - 1]?.click();
     }
 
+    // What is entered in a part that one of the choices stands for chooses it, so that it is not left behind.
+    form?.querySelectorAll("[data-chosen-by]").forEach((part) => part.addEventListener("input", () => {
+        const choice = form.querySelector(`input[type=radio][value="${part.dataset.chosenBy}"]`);
+        if (choice) choice.checked = true;
+        part.open = true;
+    }));
+
     document.addEventListener("keydown", (event) => {
         if (!form) return;
         if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
