@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +80,7 @@ def _records(marked: Marked, data: Any) -> list[Any]:
 
 
 def said_by_mark(labelset: LabelsetVersion, key: str, data: Any) -> str | None:
-    """A marked field of an answer in words, such as “3: 2 short, 1 open”; None where `key` is not marked."""
+    """A marked field of an answer in words, such as “2 short, 1 spur”; None where `key` is not marked."""
     marked = next((one for one in marked_in(labelset.response_schema) if one.key == key), None)
     if marked is None:
         return None
@@ -96,7 +96,6 @@ def _span(record: dict[str, Any]) -> str:
     return f"{named} {record.get(START)} to {record.get(END)}{words}"
 
 
-def _counted(names: Any) -> str:
+def _counted(names: Iterable[str]) -> str:
     counted = Counter(names)
-    parts = ", ".join(f"{count} {name}" for name, count in counted.most_common())
-    return f"{sum(counted.values())}: {parts}" if parts else "none"
+    return ", ".join(f"{count} {name}" for name, count in counted.most_common()) or "none"

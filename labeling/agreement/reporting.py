@@ -14,6 +14,7 @@ from governance.models import User
 from labeling.agreement import selectors, statistics
 from labeling.agreement.errors import NothingToCompare
 from labeling.agreement.statistics import Interval, Level
+from labeling.interchange.shapes import WHOLE, BoxKeys, Shape
 from labeling.labelsets.models import LabelsetVersion
 from labeling.schemas.canonical import canonical_json
 from workbench.models import Sheet
@@ -106,7 +107,7 @@ class Report:
             for pair in self.pairs:
                 for (first, second), count in pair.said.items():
                     both.update({(first, second): count} | ({(second, first): count} if first != second else {}))
-            return _heat("One", "Another", both)
+            return _heat("one", "another", both)
         if between not in map(str, range(len(self.pairs))):
             raise InvalidInput("There are no such two people; choose two that are offered.", field="between")
         pair = self.pairs[int(between)]
@@ -162,12 +163,14 @@ def agreement_of(
                 field="field" if name == compared else "ordinal",
             )
     data = [[None if cell is None else cell.data for cell in row] for row in answers.rows]
+    drawn = Shape.of(version.response_schema).boxes
+    keys = {drawn.name: drawn.keys} if drawn else {}
     return Report(
         items=len(answers.refs),
         people=[person.display_name for person in answers.people],
-        whole=_field_report("", data, "nominal", ()),
+        whole=_field_report("", data, "nominal", (), keys.get(WHOLE)),
         fields=[
-            _field_report(name, _part(data, name), *_scale(name, schema, name in ordinal))
+            _field_report(name, _part(data, name), *_scale(name, schema, name in ordinal), keys.get(name))
             for name, schema in schemas.items()
         ],
         compared=compared,
@@ -208,7 +211,9 @@ def _keys(data: Data) -> list[list[str | None]]:
     return [[None if cell is None else _key(cell) for cell in row] for row in data]
 
 
-def _field_report(name: str, data: Data, level: Level, order: Sequence[Any]) -> FieldReport:
+def _field_report(
+    name: str, data: Data, level: Level, order: Sequence[Any], box_keys: BoxKeys | None
+) -> FieldReport:
     keys = _keys(data)
     scaled: Any = keys
     if level != "nominal":
@@ -219,7 +224,7 @@ def _field_report(name: str, data: Data, level: Level, order: Sequence[Any]) -> 
         alpha=statistics.krippendorff_alpha(scaled, level=level, order=order),
         interval=statistics.alpha_interval(scaled, level=level, order=order),
         exact=statistics.exact_match(keys),
-        iou=_overlap(data),
+        iou=_overlap(data, box_keys),
     )
 
 
@@ -228,11 +233,11 @@ def _is_on(level: Level, order: Sequence[Any], cell: Any) -> bool:
     return cell in order if order else isinstance(cell, int | float) and not isinstance(cell, bool)
 
 
-def _overlap(data: Data) -> float | None:
-    """Mean overlap over pairs of answers that are boxes `[left, top, right, bottom]` or lists of those."""
+def _overlap(data: Data, keys: BoxKeys | None) -> float | None:
+    """Mean overlap over pairs of answers that are boxes: `[left, top, right, bottom]`, lists of those, or records."""
     found: list[float] = []
     for row in data:
-        boxes = [_boxes(cell) for cell in row if cell is not None]
+        boxes = [_boxes(cell, keys) for cell in row if cell is not None]
         if any(one is None for one in boxes):
             return None
         found += [
@@ -244,9 +249,12 @@ def _overlap(data: Data) -> float | None:
     return sum(found) / len(found) if found else None
 
 
-def _boxes(cell: Any) -> list[statistics.Box] | None:
+def _boxes(cell: Any, keys: BoxKeys | None) -> list[statistics.Box] | None:
     if not isinstance(cell, list):
         return None
+    if keys is not None and all(keys.can(record) for record in cell):
+        drawn = [keys.box(record) for record in cell]
+        return [(box.x, box.y, box.x + box.width, box.y + box.height) for box in drawn]
     several = cell if not cell or isinstance(cell[0], list) else [cell]
     return [tuple(one) for one in several] if all(map(_is_box, several)) else None
 

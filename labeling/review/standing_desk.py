@@ -100,6 +100,14 @@ class AssignmentRuleAdmin(DeskAdmin):
             kwargs["queryset"] = LabelType.objects.order_by("pk")
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Without the icons that lead to making a Sheet or label type: that is no part of setting a rule."""
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        for what in ("add", "change", "delete", "view"):
+            if hasattr(field.widget, f"can_{what}_related"):
+                setattr(field.widget, f"can_{what}_related", False)
+        return field
+
     @admin.display(description="People")
     def names(self, rule: AssignmentRule) -> str:
         return ", ".join(sorted(account.display_name for account in rule.people.all()))
