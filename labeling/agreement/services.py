@@ -187,9 +187,16 @@ def is_own(turn: Turn, by: User) -> bool:
 
 @transaction.atomic
 def release_turn(*, turn: Turn, by: User, reason: str = "") -> None:
-    """Free a place: one's own, or anyone's for those who assign."""
+    """Free a place: one's own, or anyone's for those who assign.
+
+    :raises ReasonRequired: it is another's, and no reason was given.
+    """
     access.require(by, ANSWER if is_own(turn, by) else ASSIGN, turn.sheet)
-    with context.because(reason or "place freed", by=by):
+    if not reason.strip() and not is_own(turn, by):
+        raise ReasonRequired(
+            f"Say why {turn.expert.display_name} loses the place at {turn.item_ref}; it goes on record.", field="reason"
+        )
+    with context.because(reason.strip() or "place freed", by=by):
         turn.delete()
 
 

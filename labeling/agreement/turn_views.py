@@ -56,8 +56,9 @@ def experts_free(request: HttpRequest) -> HttpResponse:
         turn = _turn_of(desk)
     except WorkbenchError as error:
         return refused(request, error, url)
-    form = FreeForm(request.POST or None, is_own=services.is_own(turn, request.user))  # type: ignore[arg-type]
-    if request.method == "POST" and form.is_valid() and _freed(request, turn, form):
+    posted = request.POST if request.method == "POST" else None
+    form = FreeForm(posted, is_own=services.is_own(turn, request.user))  # type: ignore[arg-type]
+    if posted is not None and form.is_valid() and _freed(request, turn, form):
         return HttpResponseRedirect(url)
     lead = f"{turn.expert.display_name} has it at item {turn.item_ref}. Another expert can then take it."
     context = desk.context("Free a place", lead=lead, form=form, action_label="Free", cancel_url=url)

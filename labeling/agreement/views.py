@@ -227,7 +227,7 @@ def experts_assign(request: HttpRequest) -> HttpResponse:
         desk = ExpertsDesk(request)
     except WorkbenchError as error:
         return refused(request, error)
-    form = AssignForm(request.POST or None)
+    form = AssignForm(request.POST or None, sheet=desk.sheet)
     if request.method == "POST" and form.is_valid():
         entered = form.cleaned_data
         try:

@@ -22,9 +22,9 @@ from workbench.models import Sheet
 class AssignmentRuleSerializer(serializers.ModelSerializer):
     """Who is dealt pairs that are made from a Sheet for a label type; in force while `ended_at` is null."""
 
-    people = serializers.SlugRelatedField("username", many=True, read_only=True)
-    set_by = serializers.SlugRelatedField("username", read_only=True)
-    ended_by = serializers.SlugRelatedField("username", read_only=True, allow_null=True)
+    people: Any = serializers.SlugRelatedField("username", many=True, read_only=True)
+    set_by: Any = serializers.SlugRelatedField("username", read_only=True)
+    ended_by: Any = serializers.SlugRelatedField("username", read_only=True, allow_null=True)
 
     class Meta:
         model = AssignmentRule
@@ -57,12 +57,14 @@ class AssignmentRuleViewSet(ScopedViewSet):
     def create(self, request: Request) -> Response:
         """Set a rule, in place of the one in force for this Sheet and label type."""
         values: dict[str, Any] = self.valid(NewAssignmentRuleSerializer)
-        access.require(request.user, standing.SET)  # type: ignore[arg-type]
+        user: Any = request.user
+        access.require(user, standing.SET)
         people = assigning.named_people(values.pop("people"))
-        return self.shown(standing.set_rule(people=people, by=request.user, **values), status.HTTP_201_CREATED)
+        return self.shown(standing.set_rule(people=people, by=user, **values), status.HTTP_201_CREATED)
 
     @extend_schema(request=ReasonSerializer)
     @action(detail=True, methods=["post"])
     def end(self, request: Request, pk: str | None = None) -> Response:
         """End a rule; what it has dealt stays dealt."""
-        return self.shown(standing.end_rule(rule=self.get_object(), by=request.user, **self.valid(ReasonSerializer)))
+        user: Any = request.user
+        return self.shown(standing.end_rule(rule=self.get_object(), by=user, **self.valid(ReasonSerializer)))

@@ -15,6 +15,7 @@ from governance.portal.marks import chip
 from governance.roles import holders_of
 from labeling.labelsets.models import LabelType
 from labeling.review import standing
+from labeling.review.assigning import MOST_SHEETS
 from labeling.review.models import AssignmentRule
 from workbench.models import Sheet
 
@@ -22,7 +23,7 @@ from workbench.models import Sheet
 class RuleForm(forms.ModelForm):
     """From which Sheet, for which label type, to whom and why."""
 
-    people = forms.ModelMultipleChoiceField(
+    people: Any = forms.ModelMultipleChoiceField(
         queryset=None, widget=forms.CheckboxSelectMultiple, help_text="They are dealt pairs in turn, and told."
     )
     reason = forms.CharField(max_length=4000, widget=forms.Textarea(attrs={"rows": 2}))
@@ -32,9 +33,14 @@ class RuleForm(forms.ModelForm):
         fields = ("sheet", "label_type", "people", "reason")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Offered are experts who may see one of the Sheets that are offered; the service asks about the one chosen."""
         super().__init__(*args, **kwargs)
-        people: Any = self.fields["people"]
-        people.queryset = holders_of(["domain-expert"]).distinct().order_by("first_name", "username")
+        offered: Any = self.fields["sheet"]
+        readers: set[int] = set()
+        for sheet in offered.queryset[:MOST_SHEETS]:
+            readers |= set(access.accounts_that_may_see(sheet).order_by().values_list("pk", flat=True))
+        found = holders_of(["domain-expert"]).filter(pk__in=readers).distinct().order_by("first_name", "username")
+        self.fields["people"].queryset = found  # type: ignore[attr-defined]
 
 
 class InForceFilter(admin.SimpleListFilter):
@@ -76,7 +82,7 @@ class AssignmentRuleAdmin(DeskAdmin):
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("sheet").prefetch_related("people")
+        return super().get_queryset(request).select_related(*self.list_select_related).prefetch_related("people")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:
@@ -95,7 +101,8 @@ class AssignmentRuleAdmin(DeskAdmin):
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Sheets that this person may change: for others they can set no rule."""
         if db_field.name == "sheet":
-            kwargs["queryset"] = Sheet.objects.visible_to(request.user, "change").order_by("name")
+            user: Any = request.user
+            kwargs["queryset"] = Sheet.objects.visible_to(user, "change").order_by("name")
         elif db_field.name == "label_type":
             kwargs["queryset"] = LabelType.objects.order_by("pk")
         return super().formfield_for_foreignkey(db_field, request, **kwargs)

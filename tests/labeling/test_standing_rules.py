@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from governance import access, jobs
 from governance.models import Notification, RecordEntry
+from governance.roles import group_for
 from labeling.generation import services as generation
 from labeling.models import AssignmentRule, PairAssignment, TrainingSheet
 from labeling.review import standing
@@ -75,9 +76,9 @@ def test_pairs_made_later_are_dealt_in_turn_and_on_record_with_the_reason(
     told = Notification.objects.filter(object_id=made.pk).values_list("account__username", "count", "made_by__username")
     assert sorted(told) == [(name, 2, "steward") for name in PEOPLE]
     given = PairAssignment.objects.filter(pair__training_sheet=made).first()
-    entry = RecordEntry.objects.get(kind="labeling.pairassignment", object_id=str(given.pk))
+    entry = RecordEntry.objects.with_values().get(kind="labeling.pairassignment", object_id=str(given.pk))
     assert entry.actor_id == steward.pk and entry.door == "task"
-    assert "they know tickets" in entry.reason
+    assert "they know tickets" in entry.said["reason"]
     rule = api(expert).get(RULES).json()["results"][0]
     assert (rule["people"], rule["dealt"], rule["ended_at"]) == (PEOPLE, 4, None)
 
@@ -198,11 +199,13 @@ def test_a_rule_that_says_too_little_is_refused_by_its_field(change, field, shee
     assert not AssignmentRule.objects.exists()
 
 
-def test_a_rule_is_set_seen_and_ended_in_the_portal(sheet, steward, expert, second_expert, client):
+def test_a_rule_is_set_seen_and_ended_in_the_portal(sheet, steward, expert, second_expert, stranger, client):
+    stranger.groups.add(group_for("domain-expert"))
     client.force_login(steward)
     add = reverse("admin:labeling_assignmentrule_add")
     offered = client.get(add).content.decode()
     assert "Tickets" in offered and "Foreign" not in offered
+    assert expert.display_name in offered and stranger.display_name not in offered
 
     fields = {"sheet": sheet.pk, "label_type": "classification", "people": [expert.pk, second_expert.pk]}
     refused = client.post(add, fields)
