@@ -5,6 +5,7 @@ The login backend below and the querysets ask the same question, so that lists a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from governance.models import Collection, User
 
 LEVELS = {"view": ("view",), "change": ("view", "change")}
+_ON_SHARE: dict[str, Callable[[Any], object]] = {}
+
+
+def on_share(kind: str, react: Callable[[Any], object]) -> None:
+    """Have `react(collection)` called, in the same transaction, when a collection of this kind was shared."""
+    _ON_SHARE[kind] = react
 
 
 def can_see(user: User, row: models.Model, action: str = "view") -> bool:
@@ -82,6 +89,8 @@ def share(
                 content_object=collection, permission=_permission(collection, action), **whom,
                 defaults={"until": until},
             )  # fmt: skip
+    if react := _ON_SHARE.get(collection._meta.label_lower):
+        react(collection)
 
 
 @transaction.atomic

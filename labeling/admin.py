@@ -6,4 +6,5 @@ import labeling.labelsets.admin
 import labeling.prompts.admin
 import labeling.quality.admin
 import labeling.review.admin
+import labeling.review.standing_desk
 import labeling.usecases.admin  # noqa: F401 - each registers its desks

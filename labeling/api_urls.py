@@ -16,6 +16,7 @@ from labeling.labelsets.api import (
 from labeling.prompts.api import TemplateVersionViewSet, TemplateViewSet
 from labeling.quality.api import FindingViewSet, PairCheckViewSet
 from labeling.review.api import PairViewSet
+from labeling.review.standing_api import AssignmentRuleViewSet
 from labeling.review.work_pages import PeoplesWorkView
 from labeling.usecases.api import UseCaseViewSet
 
@@ -27,6 +28,7 @@ router.register("labelset-bindings", LabelsetBindingViewSet, basename="labelsetb
 router.register("templates", TemplateViewSet, basename="template")
 router.register("template-versions", TemplateVersionViewSet, basename="templateversion")
 router.register("canonical-labels", CanonicalLabelViewSet, basename="canonicallabel")
+router.register("assignment-rules", AssignmentRuleViewSet, basename="assignmentrule")
 router.register("label-drafts", LabelDraftViewSet, basename="labeldraft")
 router.register("turns", TurnViewSet, basename="turn")
 router.register("opinions", OpinionViewSet, basename="opinion")

@@ -8,7 +8,7 @@ class LabelingConfig(AppConfig):
     name = "labeling"
 
     def ready(self) -> None:
-        from governance import lifecycle
+        from governance import access, lifecycle
         from governance.approvals.registry import register_gate
         from governance.comments import selectors as comments
         from governance.portal import keys
@@ -31,6 +31,7 @@ class LabelingConfig(AppConfig):
         from labeling.quality import erasing as quality_erasing
         from labeling.quality import jobs as quality_jobs  # noqa: F401 - registers itself
         from labeling.review import jobs as review_jobs  # noqa: F401 - registers itself
+        from labeling.review import standing
         from labeling.review import transitions as review_transitions
         from labeling.review.showing import KEYS as REVIEW_KEYS
         from labeling.usecases import filters as use_case_filters
@@ -39,6 +40,7 @@ class LabelingConfig(AppConfig):
 
         overview.register()
         keys.register("review", "Reviewing a pair", REVIEW_KEYS)
+        access.on_share("labeling.trainingsheet", standing.deal_new)
         comments.register("labeling.qapair")
         comments.register("labeling.canonicallabel")
         emptying.on_emptied(follow_erasure)

@@ -26,10 +26,11 @@ from labeling.prompts.models import (
     TemplateVersion,
 )
 from labeling.quality.models import Finding, PairCheck
-from labeling.review.models import PairAssignment, PairClaim, PairDecision, PairDraft
+from labeling.review.models import AssignmentRule, PairAssignment, PairClaim, PairDecision, PairDraft
 from labeling.usecases.models import UseCase, UseCaseGroupPermission, UseCaseUserPermission
 
 __all__ = [
+    "AssignmentRule",
     "CanonicalLabel",
     "Content",
     "Finding",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Count
 from django.urls import reverse
 
 from governance.portal import navigation, overview
-from labeling.models import CanonicalLabel, QAPair, TrainingSheet
+from labeling.agreement.selectors import of_person
+from labeling.models import CanonicalLabel, Labelset, QAPair, TrainingSheet, Turn
 from labeling.review import assignments
+from workbench.models import Sheet
 
 SHEETS = "admin:labeling_trainingsheet_changelist"
 
@@ -19,6 +22,7 @@ def register() -> None:
     overview.register_tile(generate_tile)
     overview.register_tile(label_tile)
     overview.register_queue(pairs_given)
+    overview.register_queue(items_given)
     overview.register_queue(pairs_to_review)
     overview.register_first_step(first_pairs)
     overview.register_first_step(first_labels)
@@ -85,6 +89,26 @@ def pairs_given(user: Any) -> Iterator[overview.QueueRow]:
             source=sheets[key].name,
             why="assigned to you",
             url=f"{reverse('labeling:review-pair', args=[key])}?queue=mine",
+            action="Start",
+        )
+
+
+def items_given(user: Any) -> Iterator[overview.QueueRow]:
+    """Sheets with items that were assigned to this person to answer beside other experts, fullest first."""
+    if not user.has_perm("labeling.add_opinion"):
+        return
+    given = Turn.objects.visible_to(user).filter(of_person(user, "expert"), assigned_by__isnull=False)
+    counted = given.order_by().values_list("sheet", "labelset").annotate(count=Count("pk"))
+    fullest = list(counted.order_by("-count", "sheet")[:6])
+    sheets = Sheet.objects.in_bulk([sheet for sheet, _, _ in fullest])
+    labelsets = Labelset.objects.in_bulk([labelset for _, labelset, _ in fullest])
+    for sheet, labelset, count in fullest:
+        asked = urlencode({"sheet": sheet, "label_type": labelsets[labelset].label_type_id})
+        yield overview.QueueRow(
+            what=f"Answer {count:,} item{'' if count == 1 else 's'} given to you",
+            source=f"{sheets[sheet]} · {labelsets[labelset].label_type_id}",
+            why="assigned to you",
+            url=f"{reverse('labeling:experts')}?{asked}",
             action="Start",
         )
 

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from labeling.agreement import turn_views as turns
 from labeling.agreement import views as agreement
 from labeling.annotating import views as annotating
 from labeling.generation import views as generation
@@ -35,6 +36,8 @@ urlpatterns = [
     path("experts/next/", agreement.experts_next, name="experts-next"),
     path("experts/item/", agreement.experts_item, name="experts-item"),
     path("experts/assign/", agreement.experts_assign, name="experts-assign"),
+    path("experts/turns/", turns.experts_turns, name="experts-turns"),
+    path("experts/turns/free/", turns.experts_free, name="experts-free"),
     path("experts/agree/", agreement.experts_agree, name="experts-agree"),
     path("experts/settle/", agreement.experts_settle, name="experts-settle"),
     path("experts/agreement/", agreement.experts_agreement, name="experts-agreement"),

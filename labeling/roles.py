@@ -17,6 +17,7 @@ _READ = (
     "labeling.view_settlement",
     "labeling.view_turn",
     "labeling.view_pairassignment",
+    "labeling.view_assignmentrule",
     "labeling.view_finding",
     "labeling.view_paircheck",
 )
@@ -39,7 +40,8 @@ _CHECK = ("labeling.add_finding",)
 _FINDINGS = (*_CHECK, "labeling.change_finding")
 _USE_CASES = ("labeling.add_usecase", "labeling.change_usecase", "labeling.delete_usecase")
 
-_LEAD = ("labeling.add_pairassignment", "labeling.view_peoples_work")
+_ASSIGN = ("labeling.add_pairassignment", "labeling.add_assignmentrule", "labeling.change_assignmentrule")
+_LEAD = (*_ASSIGN, "labeling.view_peoples_work")
 
 GRANTS: dict[str, tuple[str, ...]] = {
     "data-steward": (
@@ -65,7 +67,7 @@ GRANTS: dict[str, tuple[str, ...]] = {
     ),
     "approver": _READ,
     "compliance-officer": _READ,
-    "ml-engineer": (*_READ, *_WRITE_ASSETS, *_GENERATE, *_USE_CASES, *_CHECK, "labeling.add_pairassignment"),
+    "ml-engineer": (*_READ, *_WRITE_ASSETS, *_GENERATE, *_USE_CASES, *_CHECK, *_ASSIGN),
     "agent-developer": (*_READ, *_WRITE_ASSETS, *_GENERATE, *_CHECK),
     "viewer": _READ,
 }

@@ -57,6 +57,7 @@ from governance.record.tables import RECORD_MODELS
 from governance.uses import ALL_USES, Classification
 from labeling.labels.contents import digest
 from labeling.models import (
+    AssignmentRule,
     CanonicalLabel,
     Content,
     Finding,
@@ -217,6 +218,10 @@ def _add_pairs(world: World, word: str, owner: User, now: Any) -> None:
         new_answer=answer, notes=f"of {word}", decided_by=owner,
     ))  # fmt: skip
     world.add(PairAssignment(pair=pair, account=owner, assigned_by=owner))
+    rule = world.add(AssignmentRule(
+        sheet=world[Sheet], label_type=world[LabelType], reason=f"of {word}", set_by=owner,
+    ))  # fmt: skip
+    rule.people.add(owner)
     world.add(PairClaim(pair=pair, account=owner, until=now + timedelta(minutes=15)))
     world.add(Finding(
         training_sheet=training_sheet, pair=pair, detector="personal_data", kind="email", content=_digest(word),

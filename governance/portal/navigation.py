@@ -61,6 +61,7 @@ SECTIONS: tuple[Section, ...] = (
             _changelist("Findings", "labeling.finding"),
             Entry("Labelling tool", "labeling:label", "labeling.view_canonicallabel"),
             Entry("People at work", "labeling:people-work", "labeling.view_peoples_work"),
+            _changelist("Assignment rules", "labeling.assignmentrule"),
             Entry("Several experts", "labeling:experts", "labeling.view_opinion"),
             _changelist("Labelsets", "labeling.labelset"),
             _changelist("Canonical labels", "labeling.canonicallabel"),

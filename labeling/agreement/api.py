@@ -207,9 +207,11 @@ class TurnViewSet(_OnSheet):
         """The next item for the caller: one that waits for them, else the first with a place left, held a while."""
         return Response({"item_ref": services.take_next(by=request.user, **self.valid(OnSheetSerializer))})
 
+    @extend_schema(parameters=[OpenApiParameter("reason", str, description="Why; needed for another's place.")])
     def destroy(self, request: Request, pk: str | None = None) -> Response:
-        """Free a place."""
-        services.release_turn(turn=self.get_object(), by=request.user)
+        """Free a place: one's own, or another's with a reason."""
+        reason = request.query_params.get("reason", "")[:4000]
+        services.release_turn(turn=self.get_object(), by=request.user, reason=reason)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from django import forms
 
+from governance import access
 from governance.roles import holders_of
 from labeling.agreement.models import Opinion
 from labeling.labels.models import CanonicalLabel
+from workbench.models import Sheet
 
 ANOTHER = "another"
 
@@ -27,9 +29,11 @@ class AssignForm(forms.Form):
     experts: Any = forms.ModelMultipleChoiceField(queryset=None, widget=forms.CheckboxSelectMultiple)
     items = forms.CharField(widget=forms.Textarea(attrs={"rows": 6}), help_text="One per line, as on the list.")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, sheet: Sheet, **kwargs: Any) -> None:
+        """Offered are experts who may see the Sheet; others have no business here."""
         super().__init__(*args, **kwargs)
-        found = holders_of(["domain-expert"]).distinct().order_by("first_name", "username")
+        readers = access.accounts_that_may_see(sheet).order_by().values("pk")
+        found = holders_of(["domain-expert"]).filter(pk__in=readers).distinct().order_by("first_name", "username")
         self.fields["experts"].queryset = found  # type: ignore[attr-defined]
 
     def clean_items(self) -> list[str]:
@@ -38,6 +42,16 @@ class AssignForm(forms.Form):
         if len(refs) > 1_000:
             raise forms.ValidationError(f"{len(refs):,} items are too many at once; expected at most 1,000.")
         return refs
+
+
+class FreeForm(forms.Form):
+    """Why a place is freed; of one's own one need not say."""
+
+    reason = forms.CharField(required=False, max_length=4_000, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def __init__(self, *args: Any, is_own: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].required = not is_own
 
 
 class SettleForm(forms.Form):

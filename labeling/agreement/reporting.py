@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from governance.models import User
 from labeling.agreement import selectors, statistics
 from labeling.agreement.errors import NothingToCompare
 from labeling.agreement.statistics import Interval, Level
+from labeling.interchange.shapes import WHOLE, BoxKeys, Shape
 from labeling.labelsets.models import LabelsetVersion
 from labeling.schemas.canonical import canonical_json
 from workbench.models import Sheet
@@ -21,6 +23,8 @@ VIEW = "labeling.view_agreement"
 NOT_GIVEN = "(not given)"
 DRAWS_OF_PAIRS = 300
 SHOWN_CONFUSIONS = 50
+MOST_IN_HEAT = 12
+STEPS = 5
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class FieldReport:
 
 @dataclass(frozen=True)
 class PairReport:
-    """Agreement of two people on items that both answered; values that differ, the most frequent first."""
+    """Agreement of two people on items that both answered; `said` counts what the first and the second said."""
 
     first: str
     second: str
@@ -45,7 +49,32 @@ class PairReport:
     kappa: float | None
     interval: Interval | None
     exact: float | None
-    confusion: list[tuple[str, str, int]]
+    said: Counter[tuple[str, str]]
+
+    @property
+    def confusion(self) -> list[tuple[str, str, int]]:
+        """Values that differ, the most frequent first."""
+        return [(one, other, count) for (one, other), count in self.said.most_common() if one != other]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """How often, and that as one of STEPS; what differs and what is the same are stepped by themselves. 0: never."""
+
+    count: int
+    step: int
+    is_same: bool
+
+
+@dataclass(frozen=True)
+class Heat:
+    """What one (rows) and another (columns) said of the same items, of the `MOST_IN_HEAT` most confused values."""
+
+    first: str
+    second: str
+    values: list[str]
+    rows: list[tuple[str, list[Cell]]]
+    left_out: int
 
 
 @dataclass(frozen=True)
@@ -67,6 +96,40 @@ class Report:
             for first, second, count in pair.confusion:
                 counted[min(first, second), max(first, second)] += count
         return [(first, second, count) for (first, second), count in counted.most_common(SHOWN_CONFUSIONS)]
+
+    def heat(self, between: str = "") -> Heat:
+        """As a table: of the two people with this place in `pairs`, or of all of them in either order where it is "".
+
+        :raises InvalidInput: there are no such two.
+        """
+        if not between:
+            both: Counter[tuple[str, str]] = Counter()
+            for pair in self.pairs:
+                for (first, second), count in pair.said.items():
+                    both.update({(first, second): count} | ({(second, first): count} if first != second else {}))
+            return _heat("one", "another", both)
+        if between not in map(str, range(len(self.pairs))):
+            raise InvalidInput("There are no such two people; choose two that are offered.", field="between")
+        pair = self.pairs[int(between)]
+        return _heat(pair.first, pair.second, pair.said)
+
+
+def _heat(first: str, second: str, said: Counter[tuple[str, str]]) -> Heat:
+    """The values that differ most often come first, so that what is left out is what hardly differs."""
+    differs: Counter[str] = Counter()
+    for (one, other), count in said.items():
+        differs.update({one: count * (one != other), other: count * (one != other)})
+    values = sorted(value for value, _ in differs.most_common(MOST_IN_HEAT))
+    most = {
+        is_same: max((count for (one, other), count in said.items() if (one == other) == is_same), default=0)
+        for is_same in (True, False)
+    }
+    rows = [(one, [_cell(said[one, other], one == other, most[one == other]) for other in values]) for one in values]
+    return Heat(first, second, values, rows, left_out=len(differs) - len(values))
+
+
+def _cell(count: int, is_same: bool, most: int) -> Cell:
+    return Cell(count, math.ceil(STEPS * count / most) if count else 0, is_same)
 
 
 def agreement_of(
@@ -100,12 +163,14 @@ def agreement_of(
                 field="field" if name == compared else "ordinal",
             )
     data = [[None if cell is None else cell.data for cell in row] for row in answers.rows]
+    drawn = Shape.of(version.response_schema).boxes
+    keys = {drawn.name: drawn.keys} if drawn else {}
     return Report(
         items=len(answers.refs),
         people=[person.display_name for person in answers.people],
-        whole=_field_report("", data, "nominal", ()),
+        whole=_field_report("", data, "nominal", (), keys.get(WHOLE)),
         fields=[
-            _field_report(name, _part(data, name), *_scale(name, schema, name in ordinal))
+            _field_report(name, _part(data, name), *_scale(name, schema, name in ordinal), keys.get(name))
             for name, schema in schemas.items()
         ],
         compared=compared,
@@ -146,7 +211,9 @@ def _keys(data: Data) -> list[list[str | None]]:
     return [[None if cell is None else _key(cell) for cell in row] for row in data]
 
 
-def _field_report(name: str, data: Data, level: Level, order: Sequence[Any]) -> FieldReport:
+def _field_report(
+    name: str, data: Data, level: Level, order: Sequence[Any], box_keys: BoxKeys | None
+) -> FieldReport:
     keys = _keys(data)
     scaled: Any = keys
     if level != "nominal":
@@ -157,7 +224,7 @@ def _field_report(name: str, data: Data, level: Level, order: Sequence[Any]) -> 
         alpha=statistics.krippendorff_alpha(scaled, level=level, order=order),
         interval=statistics.alpha_interval(scaled, level=level, order=order),
         exact=statistics.exact_match(keys),
-        iou=_overlap(data),
+        iou=_overlap(data, box_keys),
     )
 
 
@@ -166,11 +233,11 @@ def _is_on(level: Level, order: Sequence[Any], cell: Any) -> bool:
     return cell in order if order else isinstance(cell, int | float) and not isinstance(cell, bool)
 
 
-def _overlap(data: Data) -> float | None:
-    """Mean overlap over pairs of answers that are boxes `[left, top, right, bottom]` or lists of those."""
+def _overlap(data: Data, keys: BoxKeys | None) -> float | None:
+    """Mean overlap over pairs of answers that are boxes: `[left, top, right, bottom]`, lists of those, or records."""
     found: list[float] = []
     for row in data:
-        boxes = [_boxes(cell) for cell in row if cell is not None]
+        boxes = [_boxes(cell, keys) for cell in row if cell is not None]
         if any(one is None for one in boxes):
             return None
         found += [
@@ -182,9 +249,12 @@ def _overlap(data: Data) -> float | None:
     return sum(found) / len(found) if found else None
 
 
-def _boxes(cell: Any) -> list[statistics.Box] | None:
+def _boxes(cell: Any, keys: BoxKeys | None) -> list[statistics.Box] | None:
     if not isinstance(cell, list):
         return None
+    if keys is not None and all(keys.can(record) for record in cell):
+        drawn = [keys.box(record) for record in cell]
+        return [(box.x, box.y, box.x + box.width, box.y + box.height) for box in drawn]
     several = cell if not cell or isinstance(cell[0], list) else [cell]
     return [tuple(one) for one in several] if all(map(_is_box, several)) else None
 
@@ -204,7 +274,7 @@ def _pairs(keys: Sequence[Sequence[str | None]], people: Sequence[User]) -> list
         both = [one for one in said if None not in one]
         if not both:
             continue
-        counted = Counter({pair: count for pair, count in statistics.confusion(both).items() if pair[0] != pair[1]})
+        counted = statistics.confusion(both)
         found.append(
             PairReport(
                 first=people[int(first)].display_name,
@@ -213,7 +283,7 @@ def _pairs(keys: Sequence[Sequence[str | None]], people: Sequence[User]) -> list
                 kappa=statistics.cohen_kappa(both),
                 interval=statistics.kappa_interval(both, draws=DRAWS_OF_PAIRS),
                 exact=statistics.exact_match(both),
-                confusion=[(str(one), str(other), count) for (one, other), count in counted.most_common()],
+                said=Counter({(str(one), str(other)): count for (one, other), count in counted.items()}),
             )
         )
     return found

@@ -180,11 +180,23 @@ def _free_item(sheet: Sheet, version: LabelsetVersion, label_type: LabelType, by
     return next((ref for ref in queue.refs if ref not in closed and taken[ref] < asked), None)
 
 
+def is_own(turn: Turn, by: User) -> bool:
+    """Whether the place is this person's, whichever the account."""
+    return _key(turn.expert) == _key(by)
+
+
 @transaction.atomic
 def release_turn(*, turn: Turn, by: User, reason: str = "") -> None:
-    """Free a place: one's own, or anyone's for those who assign."""
-    access.require(by, ANSWER if _key(turn.expert) == _key(by) else ASSIGN, turn.sheet)
-    with context.because(reason or "place freed", by=by):
+    """Free a place: one's own, or anyone's for those who assign.
+
+    :raises ReasonRequired: it is another's, and no reason was given.
+    """
+    access.require(by, ANSWER if is_own(turn, by) else ASSIGN, turn.sheet)
+    if not reason.strip() and not is_own(turn, by):
+        raise ReasonRequired(
+            f"Say why {turn.expert.display_name} loses the place at {turn.item_ref}; it goes on record.", field="reason"
+        )
+    with context.because(reason.strip() or "place freed", by=by):
         turn.delete()
 
 

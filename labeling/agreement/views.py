@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -16,16 +17,19 @@ from governance.errors import InvalidInput, WorkbenchError
 from governance.portal.content import in_a_line
 from governance.portal.pages import portal_page, render_page
 from labeling.agreement import reporting, selectors, services
+from labeling.agreement.drawings import drawings_of, said_by_mark
 from labeling.agreement.forms import ANOTHER, AssignForm, OpinionForm, SettleForm
 from labeling.agreement.models import Opinion, Settlement
 from labeling.agreement.selectors import Standing, State
 from labeling.agreement.statistics import fields_of
-from labeling.annotating.forms import answer_form
-from labeling.labels.showing import shown_item
+from labeling.annotating.forms import NO_ANSWER, answer_form
+from labeling.interchange.pictures import Pictures
+from labeling.interchange.shapes import WHOLE
+from labeling.labels.showing import Shown, shown_item
 from labeling.labels.views import Desk
-from labeling.labelsets.models import LabelsetBinding
+from labeling.labelsets.models import LabelsetBinding, LabelsetVersion
 from labeling.schemas.canonical import canonical_json
-from labeling.schemas.forms import AnswerForm, data_from, form_for_schema
+from labeling.schemas.forms import AnswerForm, data_from
 from workbench.sheets import selectors as sheets
 
 VIEW = "labeling.view_opinion"
@@ -67,7 +71,7 @@ class ExpertsDesk(Desk):
         return row
 
 
-def _refused(request: HttpRequest, error: WorkbenchError, url: str = "") -> HttpResponse:
+def refused(request: HttpRequest, error: WorkbenchError, url: str = "") -> HttpResponse:
     messages.error(request, error.message)
     return HttpResponseRedirect(url or reverse("labeling:experts"))
 
@@ -82,7 +86,7 @@ def experts(request: HttpRequest) -> HttpResponse:
         desk = ExpertsDesk(request)
         queue = desk.queue()
     except WorkbenchError as error:
-        return _refused(request, error)
+        return refused(request, error)
     found = selectors.standings(desk.sheet, desk.labelset.labelset)
     state = request.GET.get("state", "")
     refs = [ref for ref in queue.refs if not state or _state(found, ref) == state]
@@ -94,7 +98,7 @@ def experts(request: HttpRequest) -> HttpResponse:
         page=page,
         state=state,
         states=_tabs(desk, selectors.counts_of(found, len(queue.refs)), len(queue.refs)),
-        urls={name: desk.url(f"experts-{name}") for name in ("next", "assign", "agree", "agreement")},
+        urls={name: desk.url(f"experts-{name}") for name in ("next", "assign", "agree", "agreement", "turns")},
     )
     return render_page(request, "labeling/experts_list.html", context)
 
@@ -149,7 +153,7 @@ def experts_next(request: HttpRequest) -> HttpResponse:
         desk = ExpertsDesk(request)
         return HttpResponseRedirect(_next_url(desk))
     except WorkbenchError as error:
-        return _refused(request, error)
+        return refused(request, error)
 
 
 def _next_url(desk: ExpertsDesk) -> str:
@@ -169,13 +173,15 @@ def experts_item(request: HttpRequest) -> HttpResponse:
         desk = ExpertsDesk(request)
         row = desk.row_of(ref)
     except WorkbenchError as error:
-        return _refused(request, error)
+        return refused(request, error)
     posted = request.POST if request.method == "POST" else None
     answer = answer_form(version=desk.version, labelset=desk.labelset, row=row, posted=posted)
     form = OpinionForm(posted, prefix="opinion", label_suffix="")
     if posted is not None and answer.is_valid() and form.is_valid() and _given(desk, ref, answer, form):
         return HttpResponseRedirect(_next_url(desk))
-    return _item_page(desk, ref, row, answer_form=answer, form=form, own=_own(desk, ref), template="experts_item")
+    own = _own(desk, ref)
+    item = _shown(desk, ref, row)
+    return _item_page(desk, ref, item, template="experts_item", answer_form=answer, form=form, own=own)
 
 
 def _own(desk: ExpertsDesk, ref: str) -> Opinion | None:
@@ -201,10 +207,13 @@ def _given(desk: ExpertsDesk, ref: str, answer: AnswerForm, form: OpinionForm) -
     return True
 
 
-def _item_page(desk: ExpertsDesk, ref: str, row: dict[str, Any], *, template: str, **more: Any) -> HttpResponse:
+def _shown(desk: ExpertsDesk, ref: str, row: dict[str, Any]) -> list[Shown]:
     column, page = desk.request.GET.get("column"), desk.request.GET.get("page", "1")
     pages = {column: int(page) if page.isascii() and page.isdigit() else 1} if column else {}
-    item = shown_item(desk.version, desk.labelset, ref, row, pages=pages)
+    return shown_item(desk.version, desk.labelset, ref, row, pages=pages)
+
+
+def _item_page(desk: ExpertsDesk, ref: str, item: Sequence[Shown], *, template: str, **more: Any) -> HttpResponse:
     name = template.replace("_", "-")
     source_urls = {kind: desk.url(f"label-{kind}", item=ref) for kind in ("file", "words", "find")}
     context = desk.context(
@@ -220,8 +229,8 @@ def experts_assign(request: HttpRequest) -> HttpResponse:
     try:
         desk = ExpertsDesk(request)
     except WorkbenchError as error:
-        return _refused(request, error)
-    form = AssignForm(request.POST or None)
+        return refused(request, error)
+    form = AssignForm(request.POST or None, sheet=desk.sheet)
     if request.method == "POST" and form.is_valid():
         entered = form.cleaned_data
         try:
@@ -250,7 +259,7 @@ def experts_agree(request: HttpRequest) -> HttpResponse:
         desk = ExpertsDesk(request)
         done = services.settle_agreed(sheet=desk.sheet, label_type=desk.label_type, by=user)
     except WorkbenchError as error:
-        return _refused(request, error)
+        return refused(request, error)
     messages.success(request, f"{len(done.settlements):,} items have their canonical label.")
     if done.misfits:
         shown = ", ".join(done.misfits[:10])
@@ -266,22 +275,29 @@ def experts_agreement(request: HttpRequest) -> HttpResponse:
     try:
         desk = ExpertsDesk(request)
     except WorkbenchError as error:
-        return _refused(request, error)
+        return refused(request, error)
     names = list(reporting.fields_in(desk.labelset))
     compared = request.GET.get("field", "")
     ordinal = [name for name in request.GET.getlist("ordinal") if name]
+    between = request.GET.get("between", "")
     try:
         report = reporting.agreement_of(
             sheet=desk.sheet, version=desk.labelset, by=user, compared=compared, ordinal=ordinal
         )
+        heat = report.heat(between)
     except WorkbenchError as error:
-        return _refused(request, error, desk.url("experts"))
+        return refused(request, error, desk.url("experts"))
     context = desk.context(
         "Agreement", lead=f"{report.items:,} items that have all {desk.asked} opinions", report=report, names=names,
-        compared=compared, ordinal=ordinal,
+        compared=compared, ordinal=ordinal, heat=_in_words(heat), between=between,
         confusions=[(_said(first), _said(second), count) for first, second, count in report.confusions],
     )  # fmt: skip
     return render_page(request, "labeling/experts_agreement.html", context)
+
+
+def _in_words(heat: reporting.Heat) -> reporting.Heat:
+    rows = [(_said(value), cells) for value, cells in heat.rows]
+    return replace(heat, values=[_said(value) for value in heat.values], rows=rows)
 
 
 def _said(compared: str) -> str:
@@ -302,17 +318,30 @@ def experts_settle(request: HttpRequest) -> HttpResponse:
         row = desk.row_of(ref)
         said = services.opinions_to_settle(version=desk.labelset, sheet=desk.sheet, item_ref=ref, by=user)
     except WorkbenchError as error:
-        return _refused(request, error)
+        return refused(request, error)
+    start = {opinion.content_id: opinion.data for opinion in said}.get(request.GET.get("from", ""), NO_ANSWER)
     posted = request.POST if request.method == "POST" else None
-    form = SettleForm(posted, said=said, prefix="settle", label_suffix="")
+    chosen = {} if start is NO_ANSWER else {"choice": ANOTHER}
+    form = SettleForm(posted, said=said, initial=chosen, prefix="settle", label_suffix="")
     is_own = posted is not None and form.is_valid() and form.cleaned_data["choice"] == ANOTHER
-    schema = desk.labelset.response_schema
-    answer = form_for_schema(schema)(posted if is_own else None, prefix="answer", label_suffix="")
+    entered = posted if is_own else None
+    answer = answer_form(version=desk.version, labelset=desk.labelset, row=row, posted=entered, answer=start)
     if posted is not None and form.is_valid() and (not is_own or answer.is_valid()):
         if _settled(desk, ref, said, form, answer):
             return HttpResponseRedirect(desk.url("experts", state=State.CONFLICT.value))
-    sides = _side_by_side(said)
-    return _item_page(desk, ref, row, template="experts_settle", form=form, answer_form=answer, said=said, sides=sides)
+    item = _shown(desk, ref, row)
+    column = Pictures(desk.version, desk.labelset).column_of(row)
+    return _item_page(
+        desk, ref, item, template="experts_settle", form=form, answer_form=answer,
+        said=[(opinion, _correct_url(desk, ref, opinion)) for opinion in said],
+        sides=_side_by_side(said, desk.labelset), drawings=drawings_of(said, desk.labelset, item, column),
+        is_another=is_own or start is not NO_ANSWER,
+    )  # fmt: skip
+
+
+def _correct_url(desk: ExpertsDesk, ref: str, opinion: Opinion) -> str:
+    """The same page with this answer in the form, to be corrected."""
+    return f"{desk.url('experts-settle', item=ref, **{'from': opinion.content_id})}#another"
 
 
 def _settled(desk: ExpertsDesk, ref: str, said: Sequence[Opinion], form: SettleForm, answer: AnswerForm) -> bool:
@@ -336,12 +365,14 @@ def _settled(desk: ExpertsDesk, ref: str, said: Sequence[Opinion], form: SettleF
     return True
 
 
-def _side_by_side(said: Sequence[Opinion]) -> list[dict[str, Any]]:
+def _side_by_side(said: Sequence[Opinion], labelset: LabelsetVersion) -> list[dict[str, Any]]:
     """One line for each field that anyone gave, and whether they differ in it."""
     answers = [fields_of(opinion.data) for opinion in said]
     lines = []
     for name in dict.fromkeys(name for answer in answers for name in answer):
         values = [in_a_line(answer[name]) if name in answer else "—" for answer in answers]
         compared = {canonical_json(answer[name]) if name in answer else "" for answer in answers}
-        lines.append({"name": name or "Answer", "values": values, "differs": len(compared) > 1})
+        marked = [said_by_mark(labelset, name or WHOLE, opinion.data) for opinion in said]
+        shown = [words or value for words, value in zip(marked, values, strict=True)]
+        lines.append({"name": name or "Answer", "values": shown, "differs": len(compared) > 1})
     return lines

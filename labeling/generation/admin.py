@@ -29,6 +29,7 @@ from labeling.generation.transitions import CHANGE, Status
 from labeling.prompts.models import PromptTemplate
 from labeling.quality import showing as quality
 from labeling.review import services as review
+from labeling.review import standing
 from labeling.review.assigning_desk import ASSIGN_STEP
 from workbench.models import Sheet
 from workbench.sharing import SHARE, is_shared
@@ -237,12 +238,22 @@ class TrainingSheetAdmin(DeskAdmin):
             "has_failure": bool(row.error),
             "quality": quality.summary(row, request.user),
             "share_url": self._share_url(request, row),
+            "standing": _standing(row, request.user),
         }
 
     def _share_url(self, request: HttpRequest, row: TrainingSheet) -> str:
         """Where its owner opens it to reviewers, as long as nobody else may see it."""
         waits = row.status in {Status.GENERATING, Status.READY} and SHARE.is_open(row, request.user)
         return self.step_url(row, SHARE.name) if waits and not is_shared(row) else ""
+
+
+def _standing(sheet: TrainingSheet, user: Any) -> dict[str, Any] | None:
+    """The rule by which pairs of this Training Sheet are dealt, for those who may see it."""
+    rule = standing.rule_for(sheet)
+    if rule is None or not user.has_perm("labeling.view_assignmentrule") or not access.can_see(user, rule):
+        return None
+    names = ", ".join(account.display_name for account in rule.people.order_by("username"))
+    return {"url": row_url(rule), "names": names, "hindrance": standing.hindrance(rule, sheet)}
 
 
 def _next_steps(sheet: TrainingSheet, found: Progress, user: Any) -> list[dict[str, str]]:

@@ -19,6 +19,7 @@ from labeling.generation.selectors import counts_of
 from labeling.generation.services import KIND
 from labeling.generation.transitions import CANCEL, COMPLETE, FAIL, Status
 from labeling.quality.services import start_check
+from labeling.review import standing
 
 RELATED = (
     "sheet__connection", "sheet_version__sheet__connection", "template_version__template", "endpoint",
@@ -64,6 +65,7 @@ def _complete(running: Running) -> dict[str, Any]:
         sheet.save(update_fields=["status", "result", "error"])
     if sheet.check_when_done:
         _check_quality(sheet, running.job)
+    standing.deal_new(sheet)
     return sheet.result
 
 

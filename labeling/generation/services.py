@@ -19,6 +19,7 @@ from labeling.generation.recipes import Recipe, check, derivation_of, read_tags,
 from labeling.generation.selectors import counts_of
 from labeling.generation.transitions import CANCEL, CHANGE, KEEP, RESUME, RETRY, Status
 from labeling.prompts.models import TemplateVersion
+from labeling.review import standing
 from workbench.models import Sheet
 
 KIND = "labeling.generate"
@@ -152,6 +153,7 @@ def keep_what_is_there(*, training_sheet: TrainingSheet, by: User) -> TrainingSh
     row.result = counts_of(row)
     with context.because("kept what was generated", by=by):
         row.save(update_fields=["status", "result"])
+    standing.deal_new(row)
     return row
 
 

@@ -116,7 +116,9 @@ def _not_a_reviewer(name: str) -> NotAReviewer:
     )
 
 
-def deal(*, ids: Sequence[Any], people: Sequence[Any], by: User, keep: bool, dealt: int, outcome: Assigned) -> None:
+def deal(
+    *, ids: Sequence[Any], people: Sequence[Any], by: User, keep: bool, dealt: int, outcome: Assigned, because: str = ""
+) -> None:
     """Give these pairs out in the caller's transaction, one to each in turn; `dealt` were given out before them.
 
     Pairs are locked in one order, so that two people assigning at once wait for one another.
@@ -128,7 +130,7 @@ def deal(*, ids: Sequence[Any], people: Sequence[Any], by: User, keep: bool, dea
     before = PairAssignment.objects.filter(pair__in=list(due))
     taken = set(before.values_list("pair_id", flat=True)) if keep else set()
     chosen = [key for key in ids if key in due and key not in taken]
-    with context.because("pairs assigned" if people else "pairs taken back", by=by):
+    with context.because(because or ("pairs assigned" if people else "pairs taken back"), by=by):
         before.filter(pair__in=chosen).delete()
         PairAssignment.objects.bulk_create(
             PairAssignment(pair=due[key], account_id=people[(dealt + place) % len(people)], assigned_by=by)
@@ -165,7 +167,7 @@ def assign(running: jobs.Running) -> dict[str, Any]:
             running.hold()
             deal(
                 ids=batch, people=payload["people"], by=by, keep=payload["keep"], dealt=outcome.assigned,
-                outcome=outcome,
+                outcome=outcome, because=payload.get("because", ""),
             )  # fmt: skip
             if start + len(batch) == len(ids):
                 tell(by=by, since=running.job.created_at)

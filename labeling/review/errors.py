@@ -47,6 +47,12 @@ class NotAReviewer(InvalidInput):
     code = "not_a_reviewer"
 
 
+class RuleEnded(WorkbenchError):
+    """The standing rule was ended before."""
+
+    code = "rule_ended"
+
+
 class NothingNewer(WorkbenchError):
     """The pair holds the newest version of its label already, or came from none."""
 

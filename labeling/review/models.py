@@ -6,11 +6,14 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from governance.ids import uuid7
 from governance.models import MemberQuerySet
 from labeling.generation.models import QAPair
 from labeling.labels.models import Content
+from labeling.labelsets.models import LabelType
+from workbench.models import Sheet
 
 
 class PairDecision(models.Model):
@@ -107,6 +110,56 @@ class PairAssignment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pair_id} to {self.account}"
+
+
+class AssignmentRuleQuerySet(MemberQuerySet):
+    """Standing rules, as far as their Sheets are visible."""
+
+    def in_force(self) -> Self:
+        """Those that nobody has ended."""
+        return self.filter(ended_at__isnull=True)
+
+
+class AssignmentRule(models.Model):
+    """One standing rule: pairs made from a Sheet for a label type from then on are dealt to these people in turn.
+
+    It stays when it has ended, with who ended it and why. `dealt` says whose turn is next.
+    """
+
+    recorded = True
+    visible_through = "sheet"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    sheet = models.ForeignKey(Sheet, on_delete=models.CASCADE, related_name="+")
+    label_type = models.ForeignKey(LabelType, on_delete=models.PROTECT, related_name="+")
+    people = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="+")
+    reason = models.TextField()
+    dealt = models.PositiveIntegerField("pairs dealt", default=0)
+    set_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    set_at = models.DateTimeField(auto_now_add=True)
+    ended_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.TextField("why it ended", blank=True)
+
+    objects = AssignmentRuleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-set_at", "id")
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(
+                fields=["sheet", "label_type"], condition=Q(ended_at__isnull=True), name="assignmentrule_one_in_force"
+            ),
+            models.CheckConstraint(
+                condition=Q(ended_by__isnull=True, ended_at__isnull=True, end_reason="")
+                | (Q(ended_by__isnull=False, ended_at__isnull=False) & ~Q(end_reason="")),
+                name="assignmentrule_end_complete",
+            ),
+            models.CheckConstraint(condition=~Q(reason=""), name="assignmentrule_has_reason"),
+        ]
+
+    def __str__(self) -> str:
+        """The Sheet is named where it is loaded."""
+        return f"{self.sheet} · {self.label_type_id}" if AssignmentRule.sheet.is_cached(self) else self.label_type_id
 
 
 class DraftQuerySet(models.QuerySet):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from typing import Any
 
 import pytest
-from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
-from selenium.webdriver.remote.webelement import WebElement
 
 from governance.portal.theme import COOKIE as THEME_COOKIE
+from tests.e2e.drawing import ask, click_through, drag, layer, marked
 from tests.e2e.outlines import NAME
 from tests.e2e.portal import Portal
 from tests.e2e.site import PROJECT
@@ -21,12 +19,6 @@ from workbench.demo.invoices import invoice_truth
 
 LOOKS = [("light", 1440), ("dark", 390)]
 MAKE_ROWS = "import django; django.setup(); from tests.e2e.outlines import make_rows; make_rows()"
-ASK = """
-const [address, done] = arguments;
-fetch(address, {headers: {Accept: "application/json"}}).then((answer) => answer.json()).then(done, String);
-"""
-
-
 @pytest.fixture(scope="module")
 def outlines(site) -> None:
     """Rows that the demonstration has not."""
@@ -55,43 +47,9 @@ def first_gap(portal: Portal, sheet: str, label_type: str) -> str:
     return str(portal.browser.find_element(By.TAG_NAME, "h1").text)
 
 
-def layer(portal: Portal) -> WebElement:
-    """Where one draws; it is there once the picture is."""
-    return portal._until(
-        lambda: next(iter(portal.browser.find_elements(By.CSS_SELECTOR, ".a9s-annotationlayer")), None), "a picture", 20
-    )
-
-
-def at(portal: Portal, points: list[tuple[float, float]]) -> list[tuple[WebElement, int, int]]:
-    """Places of the picture, as parts of its width and height, for the mouse."""
-    where = layer(portal)
-    portal.browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", where)
-    size = where.size
-    return [(where, round((x - 0.5) * size["width"]), round((y - 0.5) * size["height"])) for x, y in points]
-
-
-def drag(portal: Portal, start: tuple[float, float], end: tuple[float, float]) -> None:
-    between = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
-    first, half, last = at(portal, [start, between, end])
-    mouse = ActionChains(portal.browser, duration=50).move_to_element_with_offset(*first).click_and_hold()
-    mouse.move_to_element_with_offset(*half).move_to_element_with_offset(*last).release().perform()
-
-
-def click_through(portal: Portal, points: list[tuple[float, float]]) -> None:
-    mouse = ActionChains(portal.browser, duration=50)
-    for place in at(portal, points):
-        mouse.move_to_element_with_offset(*place).click().pause(0.1)
-    mouse.perform()
-
-
-def marked(portal: Portal) -> list[dict[str, Any]]:
-    value = portal.browser.find_element(By.CSS_SELECTOR, "[data-marks]").get_attribute("value")
-    return list(json.loads(value or "[]"))
-
-
 def label_of(portal: Portal, ref: str, label_type: str) -> Any:
     address = f"/api/v1/canonical-labels/?item_ref={ref}&label_type={label_type}"
-    return portal.browser.execute_async_script(ASK, address)["results"][0]["data"]
+    return ask(portal, address)["results"][0]["data"]
 
 
 def save(portal: Portal, look: str, name: str, ref: str) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
@@ -13,7 +15,9 @@ from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labeling.agreement import services as agreement
 from labeling.annotating.marks import marked_in
+from labeling.labelsets.services import ask_opinions
 from labeling.models import CanonicalLabel, LabelDraft
 from workbench.catalogs import drawing, previews
 from workbench.catalogs.errors import FileNotShown
@@ -304,3 +308,66 @@ def test_vendored_scripts_are_those_of_the_manifest() -> None:
     }
 
     assert found == named
+
+
+@pytest.fixture
+def conflict(parts, expert, make_user, team, steward):
+    """A board of which two experts drew different boxes; `dee` may settle it. Returns its page and the people."""
+    people = {name: make_user(name, "domain-expert", groups=(team,)) for name in ("ann", "bob", "dee")}
+    labelset = parts.labelset_bindings.get(label_type="localization").labelset
+    ask_opinions(labelset=labelset, by=expert, number=2, reason="two heads")
+    polygon = box(40, 30, 9, 9, points=[[40, 30], [49, 30], [44, 39]])
+    drawn = {"ann": [box(0, 0, 20, 20)], "bob": [box(10, 0, 20, 20), polygon]}
+    for name, boxes in drawn.items():
+        agreement.give_opinion(
+            sheet=parts, label_type=label_type("localization"), item_ref="p1", data={"boxes": boxes}, by=people[name]
+        )
+    chosen = urlencode({"sheet": parts.pk, "label_type": "localization", "item": "p1"})
+    return f"{reverse('labeling:experts-settle')}?{chosen}", people
+
+
+@pytest.mark.django_db
+def test_what_each_expert_drew_stands_side_by_side_and_can_be_corrected(client, conflict) -> None:
+    url, people = conflict
+    client.force_login(people["dee"])
+
+    page = client.get(url).content.decode()
+
+    drawings = page.split('<figure class="drawing">')[1:]
+    shapes = [re.findall(r'<polygon points="([^"]+)"', drawing) for drawing in drawings]
+    assert shapes == [["0,0 20,0 20,20 0,20"], ["10,0 30,0 30,20 10,20", "40,30 49,30 44,39"]]
+    assert 'viewBox="0 0 64 48"' in page and "marks of Bob" in page and "2 dent" in page
+    assert "annotorious.js" in page and " style=" not in page and "<script>" not in page
+    link = re.findall(r'href="([^"]+)" aria-label="Correct it: what Bob said"', page)[0].replace("&amp;", "&")
+    corrected = client.get(link)
+    assert len(json.loads(corrected.context["answer_form"]["boxes-json"].value())) == 2
+    assert corrected.context["form"]["choice"].value() == "another"
+
+    fields = {"settle-choice": "another", "settle-confidence": "high", "settle-reason": "one is enough"}
+    beyond = client.post(url, {**fields, "answer-boxes-json": json.dumps([box(60, 0, 20, 20)])}).content.decode()
+    assert "64 x 48 pixels" in beyond and not CanonicalLabel.objects.exists()
+    assert client.post(url, {**fields, "answer-boxes-json": json.dumps([box(11, 0, 19, 20)])}).status_code == 302
+    assert CanonicalLabel.objects.get().data == {"boxes": [box(11, 0, 19, 20)]}
+
+
+@pytest.mark.django_db
+def test_an_answer_to_start_from_that_nobody_gave_is_none(client, conflict, stranger) -> None:
+    url, people = conflict
+    client.force_login(people["dee"])
+
+    page = client.get(f"{url}&from=0123")
+
+    assert page.context["form"]["choice"].value() is None
+    assert json.loads(page.context["answer_form"]["boxes-json"].value()) == []
+    client.force_login(stranger)
+    assert client.get(url).status_code in {403, 404}
+
+
+@pytest.mark.django_db
+def test_boxes_that_are_records_have_their_overlap(api, conflict, parts, steward) -> None:
+    chosen = urlencode({"sheet": parts.pk, "label_type": "localization"})
+
+    report = api(steward).get(f"/api/v1/opinions/agreement/?{chosen}").json()
+
+    # Half of each first box is in the other: 200 of 600 pixels; the second box of the one has no partner.
+    assert report["fields_of_answers"][0]["iou"] == pytest.approx((200 / 600) / 2)

@@ -210,8 +210,10 @@ def test_a_place_is_freed_by_its_holder_or_by_who_assigns(sheet, experts, stewar
     turn = Turn.objects.get()
 
     with pytest.raises(NotPermitted):
-        services.release_turn(turn=turn, by=experts[1])
-    services.release_turn(turn=turn, by=steward)
+        services.release_turn(turn=turn, by=experts[1], reason="mine now")
+    with pytest.raises(ReasonRequired, match="loses the place at a1"):
+        services.release_turn(turn=turn, by=steward)
+    services.release_turn(turn=turn, by=steward, reason="they are away")
 
     assert not Turn.objects.exists()
 

@@ -8,7 +8,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from labeling.agreement.models import Opinion
+from governance.models import RecordEntry
+from governance.roles import group_for
+from labeling.agreement.models import Opinion, Turn
 from labeling.labels.models import CanonicalLabel
 
 from .factories import bind, make_labelset, make_sheet
@@ -147,3 +149,79 @@ def test_those_who_may_only_look_give_no_opinion(browser, at, viewer, sheet) -> 
     assert "Save and next" not in page.content.decode()
     assert "roles do not include" in said.content.decode()
     assert not Opinion.objects.exists()
+
+
+def ask_two(browser, sheet, expert) -> None:
+    step = reverse("admin:labeling_labelset_step", args=[sheet.labelset_bindings.get().labelset_id, "ask-opinions"])
+    browser(expert).post(step, {"number": 2, "reason": "two heads"})
+
+
+@pytest.fixture
+def places(browser, at, sheet, make_user, team, expert, steward):
+    """Ann and Bob have a place at a1 each, assigned; returns both people."""
+    ask_two(browser, sheet, expert)
+    people = [make_user(name, "domain-expert", groups=(team,)) for name in ("ann", "bob")]
+    given = {"experts": [one.pk for one in people], "items": "a1\n"}
+    assert browser(steward).post(at("experts-assign"), given).status_code == 302
+    return people
+
+
+def test_a_place_is_freed_in_the_portal_with_a_reason_where_it_is_anothers(
+    browser, at, places, steward, stranger
+) -> None:
+    ann, _ = places
+    of_ann, of_bob = (Turn.objects.get(expert=one) for one in places)
+    stranger.groups.add(group_for("domain-expert"))
+    offered = browser(steward).get(at("experts-assign")).content.decode()
+    assert "Ann" in offered and stranger.display_name not in offered  # who may not see the Sheet
+    shown = browser(ann).get(at("experts-turns")).content.decode()
+    assert "of Ann at a1" in shown and "of Bob" not in shown
+
+    assert browser(ann).post(at("experts-free", turn=str(of_bob.pk))).status_code == 302
+    assert Turn.objects.count() == 2  # another's is none of hers
+    assert browser(ann).post(at("experts-free", turn=str(of_ann.pk)), {"reason": ""}).status_code == 302
+    assert list(Turn.objects.values_list("expert__username", flat=True)) == ["bob"]
+
+    lead = browser(steward)
+    assert "of Bob at a1" in lead.get(at("experts-turns")).content.decode()
+    assert "This field is required" in lead.post(at("experts-free", turn=str(of_bob.pk)), {}).content.decode()
+    done = lead.post(at("experts-free", turn=str(of_bob.pk)), {"reason": "Bob is away."}, follow=True)
+    assert "the place of Bob is free" in done.content.decode() and not Turn.objects.exists()
+    entries = RecordEntry.objects.with_values().filter(kind="labeling.turn", object_id=str(of_bob.pk))
+    entry = entries.latest("version")
+    assert (entry.operation, entry.actor_id, entry.said["reason"]) == ("delete", steward.pk, "Bob is away.")
+    again = lead.get(at("experts-free", turn=str(of_bob.pk)), follow=True).content.decode()
+    assert "This place is free already" in again
+    assert "free already" in lead.get(at("experts-free", turn="x"), follow=True).content.decode()
+
+
+def test_items_given_to_somebody_wait_on_their_overview(browser, places, viewer) -> None:
+    ann, _ = places
+
+    page = browser(ann).get(reverse("admin:index")).content.decode()
+
+    assert "Answer 1 item given to you" in page
+    assert "given to you" not in browser(viewer).get(reverse("admin:index")).content.decode()
+
+
+def test_what_is_said_for_what_stands_in_a_table_of_steps(browser, at, places, steward, sheet) -> None:
+    ann, bob = map(browser, places)
+    for ref, first, second in (("a1", "card", "refund"), ("a2", "card", "refund"), ("a3", "refund", "card"),
+                               ("a4", "card", "card")):  # fmt: skip
+        for client, name in ((ann, first), (bob, second)):
+            answer(client, at("experts-item", item=ref), name)
+    lead = browser(steward)
+
+    together = lead.get(at("experts-agreement", field="label")).context["heat"]
+    of_two = lead.get(at("experts-agreement", field="label", between="0"))
+
+    assert [[cell.count for cell in cells] for _, cells in together.rows] == [[1, 3], [3, 0]]
+    heat = of_two.context["heat"]
+    assert (heat.first, heat.second, heat.values) == ("Ann", "Bob", ["card", "refund"])
+    cells = [[(cell.count, cell.step, cell.is_same) for cell in cells] for _, cells in heat.rows]
+    assert cells == [[(1, 5, True), (2, 5, False)], [(1, 3, False), (0, 0, True)]]
+    page = of_two.content.decode()
+    assert '<td class="step-3">1</td>' in page and '<td class="step-0 same">0</td>' in page
+    assert " style=" not in page and "<script>" not in page
+    wrong = lead.get(at("experts-agreement", between="7"), follow=True).content.decode()
+    assert "There are no such two people" in wrong

@@ -99,7 +99,17 @@ function saveSafely() {
     });
 }
 
+// What is entered in a part that one of the choices stands for chooses it, so that it is not left behind.
+function chooseByEntering() {
+    form.querySelectorAll("[data-chosen-by]").forEach((part) => part.addEventListener("input", () => {
+        const choice = form.querySelector(`input[type=radio][value="${part.dataset.chosenBy}"]`);
+        if (choice) choice.checked = true;
+        part.open = true;
+    }));
+}
+
 function start() {
+    chooseByEntering();
     if (form.dataset.fileUrl) {
         showSources();
         showMarks();
