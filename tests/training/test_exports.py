@@ -151,6 +151,16 @@ def test_a_set_suspended_before_its_export_runs_writes_no_file(approved_set, eng
     assert export.file_name == ""
 
 
+def test_a_file_that_somebody_put_in_its_place_is_not_handed_out(approved_set, engineer):
+    export = exported(approved_set, engineer)
+    path = folder_of(export) / export.file_name
+    path.write_bytes(path.read_bytes().replace(b"card", b"rats"))
+    assert path.stat().st_size == export.bytes
+
+    with pytest.raises(ExportGone):
+        services.open_export(export=export, by=engineer)
+
+
 def test_a_file_not_written_yet_and_one_that_is_gone_are_told_apart(approved_set, engineer):
     waiting = services.request_export(version=approved_set, by=engineer)
     gone = exported(approved_set, engineer)

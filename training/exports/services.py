@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -72,7 +73,7 @@ def open_export(*, export: Export, by: User) -> IO[bytes]:
     if export.file_removed_at is not None:
         raise ExportGone(f"The file of “{export}” was removed: {export.file_removed_because}")
     path = path_of(export)
-    if not path.is_file() or path.stat().st_size != export.bytes:
+    if not path.is_file() or path.stat().st_size != export.bytes or _digest(path) != export.sha256:
         raise ExportGone(f"The file of “{export}” is no longer there as it was written. Export again.")
     _require_current(export)
     handing_out.require_proof(by=by, what="Taking this file")
@@ -86,6 +87,11 @@ def open_export(*, export: Export, by: User) -> IO[bytes]:
 def _require_current(export: Export) -> None:
     if why := why_closed(export):
         raise ExportOutdated(why)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def path_of(export: Export) -> Path:
