@@ -17,11 +17,12 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.e2e.desk_rows import NAME as DESK
+from tests.e2e.drawing import ask, marked
 from tests.e2e.portal import PATIENCE, Portal
 from tests.e2e.returns import LETTER, NAME
 from tests.e2e.site import PROJECT
 from tests.e2e.steps import EXPERT
-from tests.e2e.test_labelling_walk import ASK, label_of, marked
+from tests.e2e.test_labelling_walk import label_of
 
 MAKE_ROWS = """
 import sys, pathlib, django
@@ -229,7 +230,7 @@ def test_a_decision_without_a_network_waits_with_what_was_typed(portal: Portal):
     portal.press("a")
     portal._until(lambda: portal.browser.find_element(By.ID, "pair-title").text != pair, "the next pair", PATIENCE)
     assert portal.browser.execute_script(KEPT) == 0
-    told = portal.browser.execute_async_script(ASK, f"/api/v1/pairs/?item_ref={pair}")
+    told = ask(portal, f"/api/v1/pairs/?item_ref={pair}")
     assert "written without a network" in json.dumps(told["results"][0])
     portal.browser.get_log("browser")
 

@@ -19,6 +19,8 @@ from workbench.demo.invoices import invoice_truth
 
 LOOKS = [("light", 1440), ("dark", 390)]
 MAKE_ROWS = "import django; django.setup(); from tests.e2e.outlines import make_rows; make_rows()"
+
+
 @pytest.fixture(scope="module")
 def outlines(site) -> None:
     """Rows that the demonstration has not."""
