@@ -218,10 +218,10 @@ class DeskAdmin(NothingHere, StepPages, PastVersions, SimpleHistoryAdmin):
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         """The page shows the row as this person may read it; it was saved, if it was, before."""
-        if (form := context["adminform"].form).instance.pk is not None:
+        if not (form := context["adminform"].form).instance._state.adding:
             [form.instance] = hiding.shown([form.instance], request.user, whole=True)
         for inline in context["inline_admin_formsets"]:
-            below = [form for form in inline.formset.initial_forms if form.instance.pk is not None]
+            below = list(inline.formset.initial_forms)
             rows = hiding.shown([form.instance for form in below], request.user, whole=True)
             for form, row in zip(below, rows, strict=True):
                 form.instance = row
