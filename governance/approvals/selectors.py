@@ -179,7 +179,11 @@ def closed_unsigned(user: User) -> models.QuerySet[ApprovalRequest]:
     """
     closed = _not_asked_since(ApprovalRequest.State.VOID, ApprovalRequest.State.EXPIRED)
     late = closed.filter(requested_by=user, decided_at__gt=timezone.now() - CLOSED_SHOWN_FOR)
-    seen = late.filter(pk__in=requests_visible_to(user).values("pk"))
+    # Found first: a planner may else begin with everything that they may see.
+    keys = list(late.values_list("pk", flat=True))
+    if not keys:
+        return late.none()
+    seen = requests_visible_to(user).filter(pk__in=keys).order_by("-decided_at", "-pk")
     return seen.annotate(closed_because=Subquery(_versions(OuterRef("pk")).values("history_change_reason")[:1]))
 
 

@@ -156,9 +156,8 @@ class HandOutAdmin(DeskAdmin):
     """Files of content that were taken: what, how many rows, by whom, and how to know them again."""
 
     list_display = ("taken_at", "what", "kind", "rows", "taken_by_name", "door")
-    list_filter = ("kind", "door")
+    list_filter = ("kind", "door", "taken_at")
     search_fields = ("what", "taken_by_name", "digest")
-    date_hierarchy = "taken_at"
     fields = ("what", "kind", "rows", "digest", "taken_by_name", "taken_at", "door", "taken_from")
     empty_state = {
         "title": "Nothing was taken yet",

@@ -22,7 +22,10 @@ class CappedPaginator(Paginator):
     @cached_property
     def count(self) -> int:
         rows = self.object_list
-        return rows[:COUNT_AT_MOST].count() if isinstance(rows, models.QuerySet) else len(rows)
+        if not isinstance(rows, models.QuerySet):
+            return len(rows)
+        # Neither sorted nor with what the columns of the list count for each row.
+        return rows.order_by().values("pk")[:COUNT_AT_MOST].count()
 
     @property
     def is_capped(self) -> bool:

@@ -28,10 +28,9 @@ class SignInEventAdmin(DeskAdmin):
     """Who signed in, failed to, or signed out; when, how and from where."""
 
     list_display = ("happened_at", "who", "outcome_chip", "way", "address", "note")
-    list_filter = ("outcome", "way")
+    list_filter = ("outcome", "way", "happened_at")
     list_select_related = ("user",)
     search_fields = ("name", "user__username", "address")
-    date_hierarchy = "happened_at"
     fields = ("happened_at", "who", "outcome_chip", "way", "address", "note")
     empty_state = {
         "title": "Nobody has signed in yet",
