@@ -56,6 +56,13 @@ class TooManyTries(WorkbenchError):
     status = 429
 
 
+class BodyTooLarge(WorkbenchError):
+    """More was sent at once than is read."""
+
+    code = "body_too_large"
+    status = 413
+
+
 class ScopeMissing(WorkbenchError):
     """The token was not made for this."""
 

@@ -4,19 +4,54 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
+from django import forms
+from django.db import models
 from django.db.models import QuerySet
+from django_filters import rest_framework as django_filters
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.request import Request
 
 from governance.errors import InvalidInput
 
 ALWAYS = ("format",)
+WORDS = {"true": True, "1": True, "false": False, "0": False}
+
+
+class YesOrNo(forms.NullBooleanField):
+    """True, false or nothing. What is none of them is refused: it would find everything."""
+
+    widget = forms.TextInput
+
+    def to_python(self, value: Any) -> bool | None:
+        if value in (None, ""):
+            return None
+        said = WORDS.get(str(value).lower())
+        if said is None:
+            raise forms.ValidationError(f"{str(value)[:100]!r} is no yes or no; expected true or false.")
+        return said
+
+
+class YesOrNoFilter(django_filters.BooleanFilter):
+    field_class = YesOrNo
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **({"widget": forms.TextInput} | kwargs))  # its own widget makes None of other words
+
+
+class Filters(django_filters.FilterSet):
+    """Base of the filters of lists."""
+
+    FILTER_DEFAULTS: ClassVar[dict[Any, Any]] = django_filters.FilterSet.FILTER_DEFAULTS | {
+        models.BooleanField: {"filter_class": YesOrNoFilter}
+    }
 
 
 class KnownFilters(DjangoFilterBackend):
     """The filters that a view declares, and no others."""
+
+    filterset_base = Filters
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
         if not view.detail:

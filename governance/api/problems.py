@@ -7,7 +7,8 @@ from functools import cache
 from typing import Any
 
 from django import forms
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent, ValidationError
 from django.http import Http404
 from rest_framework import exceptions, serializers
 from rest_framework.decorators import api_view, authentication_classes, permission_classes
@@ -16,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
-from governance.errors import TooManyTries, WorkbenchError
+from governance.errors import BodyTooLarge, TooManyTries, WorkbenchError
 
 VALUE_SHOWN = 100  # characters
 KINDS: tuple[Any, ...] = (
@@ -28,6 +29,11 @@ KINDS: tuple[Any, ...] = (
 
 def problem_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's `EXCEPTION_HANDLER`. Unknown errors stay unknown, so that they are seen and mended."""
+    if isinstance(error, RequestDataTooBig | TooManyFieldsSent):
+        error = BodyTooLarge(
+            f"Nothing was read: a body may have {settings.DATA_UPLOAD_MAX_MEMORY_SIZE:,} bytes and "
+            f"{settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:,} fields. Send it in parts, or as a file."
+        )
     if isinstance(error, WorkbenchError):
         set_rollback()
         problem = _problem(error.status, error.code, error.message, field=error.field, **error.details)

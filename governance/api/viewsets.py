@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance import desk, jobs
+from governance.api.filtering import Filters
 from governance.api.serializers import (
     ApiTokenSerializer,
     CheckpointSerializer,
@@ -44,7 +45,7 @@ class JobViewSet(ScopedViewSet):
         return self.shown(jobs.cancel(job=self.get_object(), by=request.user))
 
 
-class RecordEntryFilters(django_filters.FilterSet):
+class RecordEntryFilters(Filters):
     """`actor_id`: the id of an account, or `none`; `door`: one of them, or `none` for what went past all."""
 
     actor_id = django_filters.CharFilter(method="by_person", help_text="Id of an account, or `none`.")

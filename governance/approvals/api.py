@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from governance import access, desk
 from governance.api.fields import OptionalReasonSerializer, ReasonSerializer
+from governance.api.filtering import Filters
 from governance.api.views import ScopedViewSet, requested
 from governance.approvals import delegations, policies
 from governance.approvals.selectors import WHOSE, of_mine, requests_visible_to
@@ -102,7 +103,7 @@ class TakeBackSerializer(ReasonSerializer):
     signature = serializers.UUIDField()
 
 
-class RequestFilters(django_filters.FilterSet):
+class RequestFilters(Filters):
     """`mine`: waiting for the caller, decided or asked by them, or signed for another."""
 
     mine = django_filters.ChoiceFilter(choices=list(WHOSE.items()), method="of_mine")

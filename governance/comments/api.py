@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
@@ -14,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api.fields import ChoiceField
+from governance.api.filtering import Filters
 from governance.api.views import ScopedViewSet
 from governance.comments import selectors, services
 from governance.errors import InvalidInput, NotPermitted
@@ -46,7 +46,7 @@ class MentionableSerializer(serializers.Serializer):
     name = serializers.CharField(source="display_name")
 
 
-class CommentFilters(filters.FilterSet):
+class CommentFilters(Filters):
     """By the row that they are about."""
 
     class Meta:

@@ -71,6 +71,10 @@ class OpinionQuerySet(MemberQuerySet):
         everybody: Any = self.model._default_manager
         return rows.filter(own | Q(pk__in=everybody.complete().values("pk")))
 
+    def of_person(self, user: User) -> Self:
+        """Given by this human, with whichever account."""
+        return self.filter(Q(given_by=user) | Q(given_by__person__isnull=False, given_by__person=user.person_id))
+
     def complete(self) -> Self:
         """Those on items that have as many as their labelset asks for, or are settled."""
         here = {"sheet": OuterRef("sheet"), "labelset": OuterRef("labelset"), "item_ref": OuterRef("item_ref")}

@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from governance.api.fields import ChoiceField, ReasonSerializer, ScopedRelatedField
+from governance.api.filtering import Filters
 from governance.api.views import ScopedViewSet, ShareActions, accepted
 from governance.uses import Classification, uses_in
 from labeling.generation import derived, services
@@ -174,7 +175,7 @@ class OutcomeSerializer(serializers.Serializer):
     refusals = serializers.ListField(child=serializers.DictField())
 
 
-class TrainingSheetFilter(filters.FilterSet):
+class TrainingSheetFilter(Filters):
     """`state` takes stored states and derived ones, such as curated."""
 
     state = filters.CharFilter(method="in_state")

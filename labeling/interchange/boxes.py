@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -54,10 +53,13 @@ def place_losses(label: Outgoing, shape: Shape) -> Iterator[str]:
         yield "classes"
 
 
+FARTHEST = 10_000_000  # pixels: no picture is larger
+
+
 def number_of(value: Any, where: str) -> float:
-    """:raises InvalidInput: no finite number."""
-    if type(value) not in (int, float) or not math.isfinite(value):
-        raise InvalidInput(f"{where} has {str(value)[:80]!r} for a number")
+    """:raises InvalidInput: no number, or none of a place in a picture."""
+    if type(value) not in (int, float) or not abs(value) <= FARTHEST:  # which no number that is none passes
+        raise InvalidInput(f"{where} has {str(value)[:80]!r} for a number; expected one up to {FARTHEST:,}")
     found: float = value
     return found
 

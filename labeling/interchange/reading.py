@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from governance.errors import InvalidInput, WorkbenchError
+from labeling.interchange.boxes import number_of
 from labeling.interchange.formats import in_words
 from labeling.interchange.pictures import Pictures
 from labeling.interchange.port import Format, Incoming, Misfit, Size, in_batches
@@ -170,6 +171,8 @@ class Reader:
             raise InvalidInput(f"unknown class {box.name[:100]!r}; expected one of: {known}")
         if entry.unit is None and entry.size and size and entry.size != size:
             raise InvalidInput(f"the file says that the picture is {_words(entry.size)}, and it is {_words(size)}")
+        for value in (box.x, box.y, box.width, box.height):
+            number_of(value, "the box")
         placed = _in_pixels(box, entry.unit, size or entry.size) if entry.unit else box
         if not field_of.keys.whole_pixels:
             return placed

@@ -97,6 +97,7 @@ def save(*, sheet: Sheet, label_type: LabelType, entries: Sequence[Ready], by: U
     """Entries of a plan as labels: all of them, or none."""
     labelset_version = labels.labelset_on(sheet, label_type)
     derivation = labels.derivation_for(sheets.published_version(sheet), labelset_version, None)
+    labels.refuse_own_items(labelset_version, sheet, [ready.item_ref for ready in entries], by)
     labels.record_labels(
         sheet=sheet,
         label_type=label_type,

@@ -164,6 +164,7 @@ def save_from_tool(
     _check_seen(existing, seen_version)
     if existing is None:
         _check_one_is_enough(labelset_version)
+    refuse_own_items(labelset_version, sheet, [item_ref], by)
     columns = columns_seen(labelset_version, sheet_version)
     label = record_label(
         sheet=sheet,
@@ -208,6 +209,17 @@ def _check_one_is_enough(version: LabelsetVersion) -> None:
         raise OpinionsAsked(
             f"“{version.labelset}” asks {asked} experts for each item, so that one alone does not label it. "
             "Give your opinion under “Several experts”, or have one opinion asked for."
+        )
+
+
+def refuse_own_items(version: LabelsetVersion, sheet: Sheet, refs: Sequence[str], by: User) -> None:
+    """:raises OpinionsAsked: `by` is one of several experts on one of these items, so that others say what holds."""
+    said = version.labelset.opinions.filter(sheet=sheet).of_person(by).values_list("item_ref", flat=True)
+    own = sorted(set(said).intersection(refs))
+    if own:
+        raise OpinionsAsked(
+            f"You answered item {own[0]!r} as one of several experts: someone else settles it and changes its label.",
+            field="item_ref",
         )
 
 

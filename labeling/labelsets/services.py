@@ -84,13 +84,22 @@ def update_labelset(*, labelset: Labelset, by: User, name: str, description: str
 def ask_opinions(*, labelset: Labelset, by: User, number: int, reason: str) -> Labelset:
     """Set how many experts answer each item on their own. What was said before stays, and counts.
 
-    :raises InvalidInput: fewer than 1 or more than MOST_OPINIONS.
+    Never fewer while an item waits for its opinions: they were given blind, and would be open before all are there.
+    :raises InvalidInput: fewer than 1 or more than MOST_OPINIONS, or fewer than items in the making were promised.
     :raises ReasonRequired: no reason was given.
     """
     labelset = Labelset.objects.select_for_update().get(pk=labelset.pk)
     access.require(by, CHANGE, labelset, action="change")
     if not 1 <= number <= MOST_OPINIONS:
         raise InvalidInput(f"{number} opinions cannot be asked; expected 1 to {MOST_OPINIONS}.", field="number")
+    given = labelset.opinions.all()
+    waiting = given.exclude(pk__in=given.complete().values("pk"))
+    if number < labelset.opinions_asked and waiting.exists():
+        raise InvalidInput(
+            f"Some items wait for more of the {labelset.opinions_asked} opinions; those given are not to be seen "
+            "before. Have these items answered first, then ask for fewer.",
+            field="number",
+        )
     if not reason.strip():
         raise ReasonRequired("Say why this many are asked; it goes on record.", field="reason")
     labelset.opinions_asked = number

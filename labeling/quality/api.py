@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
-from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -21,6 +20,7 @@ from governance.api.fields import (
     ScopedRelatedField,
     UsesField,
 )
+from governance.api.filtering import Filters
 from governance.api.views import ScopedViewSet, accepted
 from governance.errors import InvalidInput
 from governance.models import Job
@@ -86,7 +86,7 @@ class BulkFindingsSerializer(serializers.Serializer):
     filter = serializers.DictField(child=serializers.CharField(), required=False)
 
 
-class FindingFilters(filters.FilterSet):
+class FindingFilters(Filters):
     """By Training Sheet, pair, detector, kind and state."""
 
     class Meta:

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from governance import access
 from governance.api.fields import ChoiceField, ConstraintSerializer, ScopedRelatedField
+from governance.api.filtering import Filters, YesOrNoFilter
 from governance.api.views import ConstrainedActions, ScopedViewSet, accepted
 from governance.errors import InvalidInput
 from governance.models import Job, User
@@ -161,12 +162,12 @@ class ClaimSerializer(serializers.Serializer):
         return bool(claim.account_id == self.context["request"].user.pk)
 
 
-class PairFilter(filters.FilterSet):
+class PairFilter(Filters):
     """`permits` finds pairs that permit this use now; `failed` those whose generation failed; `finding` those on
     which this detector found something that nobody has decided; `assigned_to` takes `me`, `nobody`, or a user name."""
 
     permits = filters.ChoiceFilter(choices=Use.choices, method="permitting")
-    failed = filters.BooleanFilter(method="with_failure")
+    failed = YesOrNoFilter(method="with_failure")
     finding = filters.ChoiceFilter(choices=Finding.Detector.choices, method="with_finding")
     assigned_to = filters.CharFilter(method="given_to")
 

@@ -48,10 +48,17 @@ def take_next(*, pairs: QuerySet[QAPair], by: User, count: int = 1) -> list[QAPa
     free = pairs.exclude(held_by_others(by))
     for _ in range(TRIES):
         wanted = list(free[:count])
-        taken = _take_all([pair.pk for pair in wanted], by)
-        if taken or not wanted:
-            return [pair for pair in wanted if pair.pk in taken]
+        held = _held(pairs, _take_all([pair.pk for pair in wanted], by))
+        if held or not wanted:
+            return held
     return []
+
+
+def _held(pairs: QuerySet[QAPair], taken: set[Any]) -> list[QAPair]:
+    """Of what was taken what is still wanted: between the look and the claim somebody may have decided it."""
+    held = list(pairs.filter(pk__in=taken)) if taken else []
+    release_decided(list(taken - {pair.pk for pair in held}))
+    return held
 
 
 @transaction.atomic

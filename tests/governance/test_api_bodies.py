@@ -86,3 +86,21 @@ def test_a_long_value_is_cut_and_a_password_is_never_repeated(officer, api):
 
     told = APIClient().post("/api/v1/login/", {"username": "officer", "password": ["hidden"]}, format="json")
     assert told.status_code == 400 and "hidden" not in told.content.decode()
+
+
+def test_a_body_that_is_too_large_is_a_problem_in_words(api, steward) -> None:
+    answer = api(steward).post("/api/v1/use-cases/", {"name": "Claims", "description": "x" * 3_000_000}, format="json")
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "sent", [{"name": "x" * 3_000_000}, {f"field-{place}": "x" for place in range(6_000)}], ids=["large", "many"]
+)
+def test_a_form_that_is_too_large_says_so(client, steward, sent) -> None:
+    client.force_login(steward)
+
+    answer = client.post("/admin/labeling/usecase/add/", sent)
+
+    assert (answer.status_code, b"too large or broken" in answer.content) == (400, True)

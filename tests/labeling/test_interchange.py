@@ -302,6 +302,9 @@ PART: list[tuple[str, bytes, str]] = [
             {"type": "rectanglelabels", "value": {
                 "x": 95, "y": 1, "width": 9, "height": 9, "rectanglelabels": ["short"]}}]}]},
     ]).encode(), "does not lie in the picture"),
+    ("coco", coco([1e308, 1e308, 1e308, 1e308]), "for a number"),
+    ("coco", coco([10**400, 1, 1, 1]), "for a number"),
+    ("yolo", archive(**GOOD, **{"labels__BOARD-0001.txt": "0 1e308 1e308 1e308 1e308"}), "for a number"),
 ]  # fmt: skip
 WHOLE: list[tuple[str, bytes, str]] = [
     ("yolo", b"PK\x03\x04 broken", "is no ZIP archive"),

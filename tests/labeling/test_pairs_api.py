@@ -173,6 +173,10 @@ def test_bulk_by_filter_or_ids_reports_what_it_could_not_decide(api, expert, mad
 
     assert outcome == {"decided": 3, "left": 1, "refused": 0, "refusals": []}
     assert nothing == {"decided": 0, "left": 0, "refused": 0, "refusals": []}
+    for name in ("is_golden", "failed"):
+        vague = {"training_sheet": str(made.pk), name: "maybe"}
+        assert client.get(f"{BASE}/pairs/", vague).status_code == 400
+        assert client.post(f"{BASE}/pairs/bulk/", {"action": "flag", "filter": vague}).status_code == 400
     assert client.post(f"{BASE}/pairs/bulk/", {"action": "reject"}).status_code == 400
     assert (
         client.post(f"{BASE}/pairs/bulk/", {"action": "reject", "filter": {"colour": "x"}}).status_code == 400

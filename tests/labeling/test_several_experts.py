@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -375,3 +377,37 @@ def test_answers_lie_side_by_side_one_column_a_person(sheet, labelset, experts, 
     assert [[cell and cell.data["label"] for cell in row] for row in found.rows] == [
         ["card", "refund", "card", None], [None, "card", "card", "card"],
     ]  # fmt: skip
+
+
+def test_fewer_are_not_asked_for_while_an_item_waits_for_its_opinions(labelset, expert, experts, say) -> None:
+    ann, bob, cy, _ = experts
+    say(ann, "a1", "card")
+
+    with pytest.raises(InvalidInput, match="wait for more of the 3"):
+        ask_opinions(labelset=labelset, by=expert, number=1, reason="in a hurry")
+    assert not Opinion.objects.visible_to(bob).filter(item_ref="a1", given_by=ann).exists()
+    say(bob, "a1", "card")
+    say(cy, "a1", "card")
+    assert ask_opinions(labelset=labelset, by=expert, number=1, reason="done").opinions_asked == 1
+
+
+def test_one_of_the_experts_decides_no_conflict_by_another_door(sheet, labelset, experts, say, api) -> None:
+    ann, bob, cy, dee = experts
+    all_say(say, [ann, bob, cy], "a1", "card", "refund", "card")
+    line = json.dumps({"item_ref": "a1", "data": {"label": "card"}}).encode()
+
+    def imports(who):
+        return api(who).post(
+            "/api/v1/canonical-labels/import/",
+            {"sheet": str(sheet.pk), "label_type": "classification", "format": "jsonl",
+             "file": SimpleUploadedFile("labels.jsonl", line)},
+            format="multipart",
+        )  # fmt: skip
+
+    refused = imports(ann)
+    assert (refused.status_code, refused.json()["code"]) == (409, "opinions_asked"), refused.content
+    assert not CanonicalLabel.objects.filter(sheet=sheet).exists()
+    settle(sheet, dee, "a1", "refund")
+    with pytest.raises(OpinionsAsked):
+        make_label(sheet, "a1", "card", bob)
+    assert make_label(sheet, "a1", "card", dee, seen_version=1).version == 2
