@@ -59,6 +59,10 @@ class Turn(models.Model):
         return f"{self.item_ref} · {self.expert}"
 
 
+def _by_person(user: User) -> Q:
+    return Q(given_by=user) | Q(given_by__person__isnull=False, given_by__person=user.person_id)
+
+
 class OpinionQuerySet(MemberQuerySet):
     """Opinions, blind: nobody sees those of others on an item before all that are asked for are there."""
 
@@ -67,13 +71,13 @@ class OpinionQuerySet(MemberQuerySet):
         rows = super().visible_to(user, action)
         if not user.is_authenticated:
             return rows
-        own = Q(given_by=user) | Q(given_by__person__isnull=False, given_by__person=user.person_id)
+        own = _by_person(user)
         everybody: Any = self.model._default_manager
         return rows.filter(own | Q(pk__in=everybody.complete().values("pk")))
 
     def of_person(self, user: User) -> Self:
         """Given by this human, with whichever account."""
-        return self.filter(Q(given_by=user) | Q(given_by__person__isnull=False, given_by__person=user.person_id))
+        return self.filter(_by_person(user))
 
     def complete(self) -> Self:
         """Those on items that have as many as their labelset asks for, or are settled."""
